@@ -1,0 +1,81 @@
+#!/bin/sh
+# build.sh: everything one does with this project from a shell. Needs Node 20 or newer with npm,
+# Python 3, make, a C and a C++ compiler; says what is missing and how to get it.
+set -eu
+cd "$(dirname "$0")"
+
+usage() {
+  cat <<'END'
+build.sh [VERB]      from a fresh clone, nothing else to do first
+  (none)             build dist/: the program, runnable from any folder
+  demo [OPTIONS]     two sites on this machine, each fault in turn (no root)
+  test [FILTER...]   native tests under sanitizers, then every test of src
+  lint               types, import rules, format
+  bench [--soak]     figures beside sbd, sanlock and a bare Node timer
+  smoke              the bundle on Node 20, 22 and 24
+  clean              remove what was built
+END
+}
+
+missing() { echo "build.sh: missing $1; install it: $2" >&2; exit 69; }
+
+need_tools() {
+  apt="apt-get install -y"
+  command -v node >/dev/null || missing "Node.js 20 or newer" "$apt nodejs npm (or nodejs.org)"
+  [ "$(node -p 'parseInt(process.versions.node)')" -ge 20 ] ||
+    missing "Node.js 20 or newer (found $(node -v))" "see nodejs.org"
+  command -v npm >/dev/null || missing "npm" "$apt npm"
+  command -v python3 >/dev/null || missing "Python 3" "$apt python3"
+  command -v make >/dev/null || missing "make" "$apt make"
+  command -v cc >/dev/null || missing "a C compiler" "$apt gcc libc6-dev"
+  command -v c++ >/dev/null || missing "a C++ compiler" "$apt g++"
+  node_prefix=$(node -p 'require("path").dirname(require("path").dirname(require("fs").realpathSync(process.execPath)))')
+  [ -f "$node_prefix/include/node/node_api.h" ] ||
+    missing "Node's headers ($node_prefix/include/node)" "$apt libnode-dev (or Node's own tarball, which has them)"
+}
+
+# Runs a command quietly; its output is shown only if it fails.
+quietly() {
+  mkdir -p .build
+  if ! "$@" >.build/log 2>&1; then
+    cat .build/log >&2
+    echo "build.sh: failed: $*" >&2
+    exit 70
+  fi
+}
+
+packages() {
+  stamp=node_modules/.built-for
+  wanted="$(cksum <package-lock.json) $(node -p 'process.arch')"
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
+  echo "build.sh: installing packages and compiling the two addons (once)" >&2
+  quietly npm ci --ignore-scripts --no-audit --no-fund
+  # The headers of the installed Node: nothing is downloaded but packages.
+  quietly env npm_config_nodedir="$node_prefix" npm rebuild ref-napi ffi-napi --ignore-scripts=false --foreground-scripts
+  strip node_modules/ref-napi/build/Release/binding.node node_modules/ffi-napi/build/Release/ffi_bindings.node 2>/dev/null || true
+  echo "$wanted" >"$stamp"
+}
+
+prepare() { need_tools; packages; quietly make -C native OUT="$PWD/.build/native"; }
+program() { prepare; quietly node src/tooling/bundle.mjs dist .build/native; }
+
+lint() {
+  npx --no-install tsc -p tsconfig.json
+  npx --no-install tsc -p src/core/tsconfig.json
+  npx --no-install eslint src
+  npx --no-install biome format src
+}
+
+verb=${1:-build}
+[ $# -gt 0 ] && shift
+case "$verb" in
+  build) program; echo "build.sh: dist/mirrorbeat is ready" >&2 ;;
+  demo) program; exec dist/mirrorbeat demo "$@" ;;
+  test) program; exec node src/tooling/test-all.mjs .build/native "$@" ;;
+  lint) prepare; lint ;;
+  bench) program; exec node src/tooling/bench.mjs "$@" ;;
+  smoke) program; exec node src/tooling/smoke.mjs "$@" ;;
+  clean) rm -rf dist .build node_modules ;;
+  help | -h | --help) usage ;;
+  *) echo "build.sh: unknown verb '$verb'" >&2; usage >&2; exit 64 ;;
+esac
