@@ -1,0 +1,193 @@
+/**
+ * Every deadline of the product, derived here and nowhere else, with its worst case.
+ *
+ * A heartbeat's way, and where its time goes (mirror path):
+ *
+ *   writer   |--interval--|--interval--|X                      X the writer dies just after a write
+ *   array                               |--latency--|          the write becomes visible at the SVOL
+ *   reader                               |-poll-| read |       the first read that shows it: arrival
+ *   detector                                    |--interval--|--margin x (1 + h)--|
+ *                                               expected arrival              deadline
+ *   verdict                                                                    read | silent
+ *
+ * The deadline is met by a read scheduled for it. Where a read is under way just then it is
+ * awaited first, hence the second `readLimit`; the verdict comes when the read after it ends,
+ * hence the third. At least three unchanged reads must lie in the silence, so a very long poll
+ * replaces interval + margin by 3 polls. h is the observer's own ill health, 0 to 7.
+ *
+ *   bound(h) = latency + poll + readLimit + max(interval + margin (1+h), 3 poll)
+ *            + 2 readLimit + scheduling
+ *
+ * It holds while writes become visible within `latency` and reads end within `readLimit`; a gap
+ * in the observer's own polling postpones the verdict by that gap and one interval more, because
+ * a stall of the observer earns no silence (docs/safety.md). The network path is judged alike
+ * with a read time of zero.
+ */
+import type { Timing } from "./config.ts";
+
+export const healthMax = 7;
+/** Unchanged good reads that a silence must contain. */
+export const unchangedReadsMin = 3;
+/** An observer whose ill health is above this cannot tell: row 5. */
+export const healthFitMax = 3;
+/** Clean polls that take one step of ill health back. */
+export const cleanPollsToHeal = 4;
+/** A distance between two polls above this many poll intervals is a gap of our own. */
+export const gapPolls = 2;
+/** Advances of a beacon after the silence began that prove the link. */
+export const beaconAdvancesMin = 2;
+/** Arrivals from which the adaptive detector learns the expected one. */
+export const arrivalsLearntFrom = 16;
+
+/** An array is not asked for a pair state oftener than this. */
+export const pairPollMinMs = 20;
+
+export const timingDefaults: Timing = {
+  intervalMs: 1000,
+  pollMs: 500,
+  marginMs: 2000,
+  latencyMs: 500,
+  readLimitMs: 500,
+  writeLimitMs: 3000,
+  schedulingMs: 100,
+  detector: "adaptive",
+  pairPollMs: 5000,
+  pairAgeLimitMs: 15000,
+  leaseMs: 0,
+  watchdogMs: 0,
+};
+
+/** The same where nothing else is said: an array's command line takes a second to answer. */
+const pairPollDefaultMinMs = 1000;
+
+/**
+ * Completes timings of which some are given. The rule, once: a time that is not given keeps the
+ * proportion to the interval that it has in the defaults (poll 1/2, margin 2, latency 1/2, read
+ * limit 1/2, write limit 3, pair poll 5 but at least 1 s, pair age limit 3 pair polls), and then
+ * gives way where a given one leaves it less room, so that each inequality of `timingFaults`
+ * holds if the given times allow it. Scheduling belongs to the machine and does not scale.
+ */
+export function completeTiming(given: Partial<Timing>): Timing {
+  const intervalMs = given.intervalMs ?? timingDefaults.intervalMs;
+  const scaled = (ms: number) => Math.round((ms * intervalMs) / timingDefaults.intervalMs);
+  const pollRoomMs = Math.max(
+    10,
+    Math.min(intervalMs, Math.floor((given.marginMs ?? Number.POSITIVE_INFINITY) / 2)),
+  );
+  const pollMs =
+    given.pollMs ??
+    Math.min(pollRoomMs, Math.max(scaled(timingDefaults.pollMs), given.readLimitMs ?? 0));
+  const pairPollRoomMs = Math.max(
+    pairPollMinMs,
+    Math.floor((given.pairAgeLimitMs ?? Number.POSITIVE_INFINITY) / 2),
+  );
+  const pairPollMs =
+    given.pairPollMs ??
+    Math.min(pairPollRoomMs, Math.max(pairPollDefaultMinMs, scaled(timingDefaults.pairPollMs)));
+  return {
+    ...timingDefaults,
+    intervalMs,
+    pollMs,
+    marginMs: Math.max(scaled(timingDefaults.marginMs), 2 * pollMs),
+    latencyMs: scaled(timingDefaults.latencyMs),
+    readLimitMs: Math.min(scaled(timingDefaults.readLimitMs), pollMs),
+    writeLimitMs: scaled(timingDefaults.writeLimitMs),
+    pairPollMs,
+    pairAgeLimitMs: 3 * pairPollMs,
+    ...given,
+  };
+}
+
+/** Poll distance above which the observer, not the peer, was absent. */
+export function gapLimitMs(timing: Timing): number {
+  return gapPolls * timing.pollMs + timing.schedulingMs;
+}
+
+/** Margin for an observer of the given ill health (Lifeguard's way of doubting oneself first). */
+export function marginMs(timing: Timing, health: number): number {
+  return timing.marginMs * (1 + health);
+}
+
+function waitMs(timing: Timing, health: number): number {
+  return Math.max(timing.intervalMs + marginMs(timing, health), unchangedReadsMin * timing.pollMs);
+}
+
+/** Longest time from a host's death to its silence being stated on a mirror path. */
+export function mirrorDetectionBoundMs(timing: Timing, health: number): number {
+  const { latencyMs, pollMs, readLimitMs, schedulingMs } = timing;
+  return latencyMs + pollMs + readLimitMs + waitMs(timing, health) + 2 * readLimitMs + schedulingMs;
+}
+
+/** The same for the network path, whose reads take no time. */
+export function networkDetectionBoundMs(timing: Timing, health: number): number {
+  return timing.latencyMs + timing.pollMs + waitMs(timing, health) + timing.schedulingMs;
+}
+
+/** A verdict on a host needs every enabled path: the slowest decides. */
+export function detectionBoundMs(timing: Timing, health: number): number {
+  return Math.max(mirrorDetectionBoundMs(timing, health), networkDetectionBoundMs(timing, health));
+}
+
+/** Time after the start (or a gap) before this observer may state any silence, healthy. */
+export function settlingMs(timing: Timing): number {
+  return waitMs(timing, 0) + timing.pollMs;
+}
+
+/** Longest an operator's takeover waits for its record to be durable on a volume of its own. */
+export function takeoverPublishLimitMs(timing: Timing): number {
+  return Math.max(10_000, 4 * timing.writeLimitMs);
+}
+
+/** Every timing of the volume's superblock and of the records, in a fixed order, for comparing. */
+export const sharedTimings = [
+  "intervalMs",
+  "pollMs",
+  "marginMs",
+  "latencyMs",
+  "readLimitMs",
+  "leaseMs",
+  "watchdogMs",
+] as const satisfies readonly (keyof Timing)[];
+
+/** A broken inequality: the field to change, in words that show the numbers. */
+export type TimingFault = { readonly field: keyof Timing; readonly message: string };
+
+/** What must hold between the timings; each message names the inequality it states. */
+export function timingFaults(timing: Timing): readonly TimingFault[] {
+  const t = timing;
+  const rules: readonly (readonly [keyof Timing, boolean, string])[] = [
+    ["intervalMs", t.intervalMs >= 20, `interval >= 20 ms; it is ${t.intervalMs} ms`],
+    ["intervalMs", t.intervalMs <= 60_000, `interval <= 60000 ms; it is ${t.intervalMs} ms`],
+    ["pollMs", t.pollMs >= 10, `poll >= 10 ms; it is ${t.pollMs} ms`],
+    ["pollMs", t.pollMs <= t.intervalMs, `poll <= interval; ${t.pollMs} ms > ${t.intervalMs} ms`],
+    [
+      "marginMs",
+      t.marginMs >= 2 * t.pollMs,
+      `margin >= 2 x poll; ${t.marginMs} ms < 2 x ${t.pollMs} ms`,
+    ],
+    [
+      "readLimitMs",
+      t.readLimitMs <= t.pollMs,
+      `read_limit <= poll; ${t.readLimitMs} ms > ${t.pollMs} ms`,
+    ],
+    ["readLimitMs", t.readLimitMs > 0, `read_limit > 0; it is ${t.readLimitMs} ms`],
+    [
+      "writeLimitMs",
+      t.writeLimitMs >= t.intervalMs,
+      `write_limit >= interval; ${t.writeLimitMs} ms < ${t.intervalMs} ms`,
+    ],
+    ["latencyMs", t.latencyMs >= 0, `latency >= 0; it is ${t.latencyMs} ms`],
+    ["schedulingMs", t.schedulingMs >= 0, `scheduling >= 0; it is ${t.schedulingMs} ms`],
+    [
+      "pairPollMs",
+      t.pairPollMs >= pairPollMinMs,
+      `pair_poll >= ${pairPollMinMs} ms; it is ${t.pairPollMs} ms`,
+    ],
+    [
+      "pairAgeLimitMs",
+      t.pairAgeLimitMs >= 2 * t.pairPollMs,
+      `pair_age_limit >= 2 x pair_poll; ${t.pairAgeLimitMs} ms < 2 x ${t.pairPollMs} ms`,
+    ],
+  ];
+  return rules.filter(([, holds]) => !holds).map(([field, , message]) => ({ field, message }));
+}

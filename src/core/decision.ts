@@ -1,0 +1,97 @@
+/**
+ * Terms, roles and the takeover by an operator: what this site may do about a verdict.
+ *
+ * term = counter x 256 + id of the owning site; it only rises. The owner of the highest term is
+ * the only site that may be active. A site learns of a higher term from any believable record,
+ * fresh or not: terms never fall, so even an old record proves that the term was raised.
+ *
+ * A site that owns the term still waits in `starting` until a fresh peer record, in the same term
+ * or a lower one, shows that nobody took over meanwhile: after a restart its own memory proves
+ * nothing about what the other site did.
+ */
+import { exitCodes, type Refusal } from "./base/exit-codes.ts";
+import type { Policy } from "./base/config.ts";
+import { isAlive, type Verdict } from "./verdict.ts";
+
+export type Role = "starting" | "active" | "standby" | "transitioning";
+
+export function termOf(counter: bigint, siteId: number): bigint {
+  return counter * 256n + BigInt(siteId);
+}
+
+export function ownerOf(term: bigint): number {
+  return Number(term % 256n);
+}
+
+export function nextTerm(term: bigint, siteId: number): bigint {
+  return termOf(term / 256n + 1n, siteId);
+}
+
+export type RoleFacts = {
+  readonly role: Role;
+  readonly ownsTerm: boolean;
+  /** Some peer host's path is ok, and its record shows no higher term. */
+  readonly peerFresh: boolean;
+  readonly takingOver: boolean;
+};
+export type RoleChange = { readonly role: Role; readonly reason: string };
+
+/** The role after these facts; null where it stays. */
+export function nextRole(facts: RoleFacts): RoleChange | null {
+  const { role, ownsTerm, peerFresh, takingOver } = facts;
+  if (takingOver) {
+    return role === "transitioning"
+      ? null
+      : { role: "transitioning", reason: "takeover commanded" };
+  }
+  switch (role) {
+    case "starting":
+      if (!ownsTerm) return { role: "standby", reason: "another site owns the term" };
+      return peerFresh ? { role: "active", reason: "a fresh peer confirms our term" } : null;
+    case "standby":
+      // Only a takeover makes a standby active: it raises the term itself.
+      return null;
+    case "active":
+    case "transitioning":
+      return ownsTerm
+        ? null
+        : { role: "standby", reason: "a higher term of another site was found" };
+  }
+}
+
+export type TakeoverFacts = {
+  readonly policy: Policy;
+  readonly force: boolean;
+  readonly alreadyActive: boolean;
+  /** The verdict on every enabled host of every other site. */
+  readonly hosts: readonly {
+    readonly name: string;
+    readonly verdict: Verdict;
+    readonly settled: boolean;
+  }[];
+};
+
+/** Why an operator's takeover is refused; null where it may begin. */
+export function takeoverRefusal(facts: TakeoverFacts): Refusal | null {
+  if (facts.force) return null;
+  const alive = facts.hosts.filter((host) => isAlive(host.verdict.row));
+  if (alive.length > 0) {
+    const names = alive.map((host) => `${host.name} (row ${host.verdict.row})`).join(", ");
+    return {
+      code: exitCodes.unsafe,
+      message:
+        `takeover refused: ${names} still beats on some path; two sites would write. ` +
+        "Stop it first, or add --force and answer for it",
+    };
+  }
+  const unsettled = facts.hosts.filter((host) => !host.settled).map((host) => host.name);
+  if (unsettled.length > 0) {
+    return {
+      code: exitCodes.unsafe,
+      message:
+        `takeover refused: ${unsettled.join(", ")} not watched long enough to tell; ` +
+        "wait for the time that `mirrorbeat timing` prints, then look at `mirrorbeat status`",
+    };
+  }
+  return null;
+}

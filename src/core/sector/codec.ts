@@ -1,0 +1,225 @@
+/**
+ * Bytes to records and back, driven by the layout tables. The encoder is complete: it writes
+ * every byte of the sector, signs it and adds the checksum. The decoder is binary-parser, built
+ * once from the same table; it judges nothing (that is core/record.ts).
+ *
+ * MAC and checksum are functions that the caller gives: the core has no cryptography of its own.
+ */
+import { Parser } from "binary-parser";
+import { assert, unreachable } from "../base/assert.ts";
+import { type Field, fieldBytes, type Layout, layoutBytes } from "./field.ts";
+import {
+  crcOffset,
+  keyIdOffset,
+  layouts,
+  macOffset,
+  macSpanBytes,
+  magics,
+  nilUuid,
+  sectorBytes,
+  type SectorKind,
+  type SectorRecord,
+} from "./layout.ts";
+
+/** First 16 bytes of HMAC-SHA256 under the key of that id; null where the key is unknown. */
+export type Mac = (keyId: number, bytes: Uint8Array) => Uint8Array | null;
+/** CRC32C (Castagnoli), as an unsigned 32-bit number. */
+export type Crc32c = (bytes: Uint8Array) => number;
+export type Sealing = { readonly mac: Mac; readonly crc32c: Crc32c; readonly keyId: number };
+
+const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+export function uuidText(bytes: Uint8Array, at = 0): string {
+  let text = "";
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
+    text += hex[bytes[at + i] ?? 0];
+  }
+  return text;
+}
+
+export function uuidBytes(text: string): Uint8Array {
+  const digits = text.replaceAll("-", "");
+  assert(/^[0-9a-f]{32}$/.test(digits), `a uuid in lower-case hex: ${text}`);
+  return Uint8Array.from({ length: 16 }, (_, i) =>
+    Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+function writeText(target: Uint8Array, at: number, length: number, text: string): void {
+  assert(text.length <= length, `text of at most ${length} bytes: ${text}`);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    assert(code > 0 && code < 128, `ASCII text: ${text}`);
+    target[at + i] = code;
+  }
+}
+
+function writeField(
+  target: Uint8Array,
+  view: DataView,
+  field: Field,
+  base: number,
+  value: unknown,
+): void {
+  const at = base + field.at;
+  switch (field.kind) {
+    case "u8":
+      return view.setUint8(at, value as number);
+    case "u16":
+      return view.setUint16(at, value as number, true);
+    case "u32":
+      return view.setUint32(at, value as number, true);
+    case "u64":
+      return view.setBigUint64(at, value as bigint, true);
+    case "uuid":
+      return target.set(value === nilUuid ? new Uint8Array(16) : uuidBytes(value as string), at);
+    case "text":
+      return writeText(target, at, field.length, value as string);
+    case "bytes":
+      return target.set(value as Uint8Array, at);
+    case "zero":
+      return;
+    case "list":
+      return writeList(target, view, field, at, value as readonly Record<string, unknown>[]);
+    default:
+      return unreachable(field);
+  }
+}
+
+function writeList(
+  target: Uint8Array,
+  view: DataView,
+  field: Extract<Field, { kind: "list" }>,
+  at: number,
+  items: readonly Record<string, unknown>[],
+): void {
+  assert(items.length <= field.count, `at most ${field.count} entries in ${field.name}`);
+  const bytes = layoutBytes(field.of);
+  items.forEach((item, index) => {
+    for (const part of field.of) {
+      if (part.kind !== "zero") writeField(target, view, part, at + index * bytes, item[part.name]);
+    }
+  });
+}
+
+/** What the encoder is given: all but what it adds itself. */
+export type Unsealed<K extends SectorKind> = Omit<
+  SectorRecord[K],
+  "magic" | "keyId" | "mac" | "crc"
+>;
+
+/**
+ * Writes one sector of 512 bytes at `at` of `target`: fields, zeros, key id, MAC, checksum.
+ * Asserts that the key is known and that texts fit.
+ */
+export function encodeSector<K extends SectorKind>(
+  kind: K,
+  values: Unsealed<K>,
+  sealing: Sealing,
+  target: Uint8Array,
+  at = 0,
+): void {
+  const sector = target.subarray(at, at + sectorBytes);
+  assert(sector.length === sectorBytes, "room for a whole sector");
+  sector.fill(0);
+  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
+  const all = { ...values, magic: magics[kind] } as unknown as Record<string, unknown>;
+  for (const field of layouts[kind] as Layout) {
+    if (field.kind === "zero" || field.at >= keyIdOffset) continue;
+    writeField(sector, view, field, 0, all[field.name]);
+  }
+  sealSector(sector, sealing);
+}
+
+/** Signs a sector whose fields are written: key id, MAC, checksum. */
+export function sealSector(sector: Uint8Array, sealing: Sealing): void {
+  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
+  view.setUint32(keyIdOffset, sealing.keyId, true);
+  const mac = sealing.mac(sealing.keyId, sector.subarray(0, macSpanBytes));
+  assert(mac !== null && mac.length === 16, "the signing key is known");
+  sector.set(mac, macOffset);
+  view.setUint32(crcOffset, sealing.crc32c(sector.subarray(0, crcOffset)), true);
+}
+
+function withField(parser: Parser, field: Field): Parser {
+  switch (field.kind) {
+    case "u8":
+      return parser.uint8(field.name);
+    case "u16":
+      return parser.uint16le(field.name);
+    case "u32":
+      return parser.uint32le(field.name);
+    case "u64":
+      return parser.uint64le(field.name);
+    case "uuid":
+      return parser.buffer(field.name, { length: 16, formatter: (bytes) => uuidText(bytes) });
+    case "text":
+      return parser.buffer(field.name, {
+        length: field.length,
+        formatter: textOf,
+      });
+    case "bytes":
+      return parser.buffer(field.name, { length: field.length, clone: true });
+    case "zero":
+      return parser.seek(field.length);
+    case "list":
+      return parser.array(field.name, { type: parserOf(field.of), length: field.count });
+    default:
+      return unreachable(field);
+  }
+}
+
+/** ASCII up to the first zero byte; anything else is shown as '?', never passed on. */
+function textOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) {
+    if (byte === 0) break;
+    text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "?";
+  }
+  return text;
+}
+
+function parserOf(layout: Layout): Parser {
+  return layout.reduce(withField, new Parser());
+}
+
+type Parsers = { readonly [K in SectorKind]: Parser };
+let parsers: Parsers | null = null;
+
+/** Built at the first use: a verb that decodes nothing does not pay for it at its start. */
+function parserFor(kind: SectorKind): Parser {
+  parsers ??= {
+    superblock: parserOf(layouts.superblock),
+    record: parserOf(layouts.record),
+    echo: parserOf(layouts.echo),
+  };
+  return parsers[kind];
+}
+
+/** Decodes 512 bytes as a sector of that kind, however damaged; judges nothing. */
+export function decodeSector<K extends SectorKind>(kind: K, sector: Uint8Array): SectorRecord[K] {
+  assert(sector.length === sectorBytes, "a whole sector");
+  return parserFor(kind).parse(sector) as SectorRecord[K];
+}
+
+/** Names of reserved fields, and of spare list entries' reserved bytes, that are not zero. */
+export function reservedNotZero(kind: SectorKind, sector: Uint8Array): readonly string[] {
+  const bad: string[] = [];
+  const check = (layout: Layout, base: number, prefix: string): void => {
+    for (const field of layout) {
+      const at = base + field.at;
+      if (
+        field.kind === "zero" &&
+        sector.subarray(at, at + fieldBytes(field)).some((byte) => byte !== 0)
+      ) {
+        bad.push(prefix + field.name);
+      }
+      if (field.kind !== "list") continue;
+      const bytes = layoutBytes(field.of);
+      for (let i = 0; i < field.count; i++) check(field.of, at + i * bytes, `${field.name}[${i}].`);
+    }
+  };
+  check(layouts[kind], 0, "");
+  return bad;
+}

@@ -1,0 +1,237 @@
+/**
+ * step(state, input) -> {state, actions, events}: the whole behaviour of one agent.
+ *
+ * Pure: no clock, no randomness, no I/O; the same input on the same state gives the same step.
+ * The shell (src/agent) turns the world into inputs and carries out the actions; a simulator does
+ * the same with simulated volumes. The stages that follow one another here are the way of the
+ * data: record -> observation -> verdict -> decision -> action.
+ */
+import type { CoreEvent } from "./base/event.ts";
+import { unreachable } from "./base/assert.ts";
+import { ownHost } from "./base/config.ts";
+import { isFit, watchRead } from "./observation.ts";
+import { recordFlags } from "./sector/layout.ts";
+import type { Rejection } from "./record.ts";
+import { judgeAll } from "./step/judge.ts";
+import { pathsOut, recordBody } from "./step/publish.ts";
+import { seePeerRecord, seeSlot } from "./step/see.ts";
+import {
+  type Action,
+  type Input,
+  networkPath,
+  type Peer,
+  type State,
+  type Step,
+} from "./step/state.ts";
+import {
+  beginTakeover,
+  expireTakeover,
+  hookEnded,
+  learnTerm,
+  recordPublished,
+  seeSibling,
+  settleRole,
+  termStored,
+} from "./step/takeover.ts";
+import { switchTarget } from "./step/switch.ts";
+
+/** Rejections of one reason are told at once, then at most once in this time. */
+const rejectionRepeatMs = 60_000;
+
+/** Runs one stage after another, gathering what they want done and told. */
+function chain(state: State, ...stages: readonly ((state: State) => Step)[]): Step {
+  const actions: Action[] = [];
+  const events: CoreEvent[] = [];
+  let current = state;
+  for (const stage of stages) {
+    const result = stage(current);
+    current = result.state;
+    actions.push(...result.actions);
+    events.push(...result.events);
+  }
+  return { state: current, actions, events };
+}
+
+const only = (state: State): Step => ({ state, actions: [], events: [] });
+
+export function step(before: State, input: Input): Step {
+  const state: State = { ...before, nowMs: Math.max(before.nowMs, input.nowMs) };
+  switch (input.kind) {
+    case "beat":
+      return beat(state, input);
+    case "farewell":
+      return farewell(state, input);
+    case "mirror-read":
+      return chain(
+        state,
+        (s) => seeMirror(s, input),
+        (s) => judged(before, s, input.mirror),
+        settleRole,
+      );
+    case "network-read":
+      return chain(
+        state,
+        (s) => seeNetwork(s, input),
+        (s) => judged(before, s, networkPath),
+        settleRole,
+      );
+    case "rejected":
+      return countRejection(state, input.path, input.reason);
+    case "pair":
+      return chain(
+        state,
+        (s) => seePair(s, input),
+        (s) => judged(before, s, null),
+      );
+    case "sibling":
+      return chain(state, (s) => seeSibling(s, input), settleRole);
+    case "switch":
+      return chain(
+        state,
+        (s) => switchTarget(s, input.target, input.on),
+        (s) => judged(before, s, null),
+      );
+    case "takeover":
+      return chain(state, (s) => beginTakeover(s, input), settleRole);
+    case "term-stored":
+      return chain(state, (s) => termStored(s, input), settleRole);
+    case "published":
+      return chain(state, (s) => recordPublished(s, input), settleRole);
+    case "hook-ended":
+      return chain(state, (s) => hookEnded(s, input), settleRole);
+    case "stop":
+      return only({ ...state, stopping: true });
+    default:
+      return unreachable(input);
+  }
+}
+
+/** One promised beat: a record on every path that is on; a final one when stopping. */
+function beat(state: State, input: Extract<Input, { kind: "beat" }>): Step {
+  const expired = expireTakeover(state);
+  const next: State = { ...expired.state, serial: expired.state.serial + 1n };
+  const silent = !next.selfEnabled && !next.stopping;
+  const body = recordBody(next, input);
+  const action: Action = {
+    kind: "publish",
+    body,
+    paths: pathsOut(next),
+    final: next.stopping,
+    onlyTo: null,
+  };
+  return {
+    state: next,
+    actions: silent ? expired.actions : [...expired.actions, action],
+    events: expired.events,
+  };
+}
+
+function farewell(state: State, input: Extract<Input, { kind: "farewell" }>): Step {
+  const next: State = { ...state, serial: state.serial + 1n };
+  const body = recordBody(next, input);
+  // A host that switches itself off says so by its state; a path is marked by its flag.
+  const flags = next.selfEnabled ? body.flags | recordFlags.pathOff : body.flags;
+  const { paths, onlyTo } = input;
+  const action: Action = { kind: "publish", body: { ...body, flags }, paths, final: true, onlyTo };
+  return { state: next, actions: [action], events: [] };
+}
+
+function judged(before: State, state: State, path: string | null): Step {
+  return judgeAll(before, state, path);
+}
+
+function withWatch(
+  state: State,
+  path: string,
+  input: Extract<Input, { kind: "mirror-read" | "network-read" }>,
+): Step {
+  const known = state.paths[path];
+  if (!known) return only(state);
+  const watch = watchRead(known.watch, input.read, state.config.timing);
+  const events: CoreEvent[] = [];
+  if (isFit(watch) !== isFit(known.watch)) {
+    const fields = { path, fit: isFit(watch), illness: watch.health };
+    events.push({ level: isFit(watch) ? "notice" : "warning", ev: "health", fields });
+  }
+  return {
+    state: { ...state, paths: { ...state.paths, [path]: { ...known, watch } } },
+    actions: [],
+    events,
+  };
+}
+
+function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>): Step {
+  const mirror = state.config.mirrors.find((candidate) => candidate.name === input.mirror);
+  const watched = withWatch(state, input.mirror, input);
+  if (!mirror || input.seen.length === 0) return watched;
+  const ownSlot = ownHost(state.config).slot;
+  const bySlot = new Map(input.seen.map((seen) => [seen.slot, seen]));
+  const events: CoreEvent[] = [...watched.events];
+  const peers = watched.state.peers.map((peer) => {
+    const seen = peer.host.site === mirror.writer ? bySlot.get(peer.host.slot) : undefined;
+    if (!seen || !peer.enabled) return peer;
+    const result = seeSlot(watched.state, peer, input.mirror, seen, input.nowMs, ownSlot);
+    events.push(...result.events);
+    return result.peer;
+  });
+  const learnt = learnTerms({ ...watched.state, peers });
+  return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
+}
+
+function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }>): Step {
+  const watched = withWatch(state, networkPath, input);
+  if (input.records.length === 0) return watched;
+  const ownSlot = ownHost(state.config).slot;
+  const events: CoreEvent[] = [...watched.events];
+  const peers: Peer[] = [...watched.state.peers];
+  for (const { record, echoes } of input.records) {
+    const index = peers.findIndex(
+      (peer) => peer.siteId === record.site && peer.host.slot === record.slot,
+    );
+    const peer = peers[index];
+    if (!peer?.enabled) continue;
+    const result = seePeerRecord(
+      watched.state,
+      peer,
+      networkPath,
+      record,
+      echoes,
+      input.nowMs,
+      ownSlot,
+    );
+    peers[index] = result.peer;
+    events.push(...result.events);
+  }
+  const learnt = learnTerms({ ...watched.state, peers });
+  return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
+}
+
+/** The highest term that any host of another site tells. */
+function learnTerms(state: State): Step {
+  let highest: Peer | null = null;
+  for (const peer of state.peers) {
+    if (peer.word && peer.word.term > (highest?.word?.term ?? state.term)) highest = peer;
+  }
+  return highest?.word ? learnTerm(state, highest.word.term, highest.host.name) : only(state);
+}
+
+function seePair(state: State, input: Extract<Input, { kind: "pair" }>): Step {
+  const was = state.pairs[input.mirror];
+  const view = { state: input.state, observedMs: input.nowMs };
+  const next: State = { ...state, pairs: { ...state.pairs, [input.mirror]: view } };
+  if (was?.state === input.state) return only(next);
+  const level = input.state === "paired" ? "notice" : "warning";
+  const fields = { mirror: input.mirror, state: input.state, was: was?.state ?? "unknown" };
+  return { state: next, actions: [], events: [{ level, ev: "pair", fields }] };
+}
+
+function countRejection(state: State, path: string, reason: Rejection): Step {
+  const key = `${path} ${reason}`;
+  const was = state.rejected[key] ?? { count: 0, toldMs: Number.NEGATIVE_INFINITY };
+  const count = was.count + 1;
+  const tell = state.nowMs - was.toldMs >= rejectionRepeatMs;
+  const toldMs = tell ? state.nowMs : was.toldMs;
+  const next: State = { ...state, rejected: { ...state.rejected, [key]: { count, toldMs } } };
+  const event: CoreEvent = { level: "warning", ev: "rejected", fields: { path, reason, count } };
+  return { state: next, actions: [], events: tell ? [event] : [] };
+}

@@ -1,0 +1,128 @@
+/** The state of an agent that has just begun. */
+import { type Config, ownHost, ownSite, siteNamed } from "../base/config.ts";
+import { assert } from "../base/assert.ts";
+import { ownerOf, termOf } from "../decision.ts";
+import { beginSighting, beginWatch, type Sighting } from "../observation.ts";
+import type { Position } from "../record.ts";
+import { networkPath, type PathState, type Peer, type State } from "./state.ts";
+
+export type Switches = {
+  readonly network: boolean;
+  readonly mirrors: Readonly<Record<string, boolean>>;
+  readonly hosts: Readonly<Record<string, boolean>>;
+};
+export const allOn: Switches = { network: true, mirrors: {}, hosts: {} };
+
+/** What the shell found out before the first step. */
+export type Setup = {
+  readonly config: Config;
+  /** CRC32C over the shared timings; records carry it so that sites can compare. */
+  readonly timingDigest: number;
+  readonly incarnation: bigint;
+  readonly bootId: string;
+  /** Highest term found in local memory and on our own volumes; null where there is none. */
+  readonly term: bigint | null;
+  readonly nowMs: number;
+  /** High-water marks by "host path". */
+  readonly marks: Readonly<Record<string, Position>>;
+  readonly switches: Switches;
+};
+
+/** The term before any takeover: the production site owns it. */
+export function firstTerm(config: Config): bigint {
+  const production = config.sites.find((site) => site.role === "production");
+  assert(production !== undefined, "one site is production");
+  return termOf(1n, production.id);
+}
+
+/** Names of the paths by which this site sees hosts of that site. */
+export function pathsFrom(config: Config, site: string): readonly string[] {
+  const own = config.self.site;
+  const mirrors = config.mirrors.filter(
+    (mirror) => mirror.writer === site && mirror.reader === own,
+  );
+  return [networkPath, ...mirrors.map((mirror) => mirror.name)];
+}
+
+function beginPaths(setup: Setup): Record<string, PathState> {
+  const { config, nowMs, switches } = setup;
+  const paths: Record<string, PathState> = {
+    [networkPath]: {
+      name: networkPath,
+      kind: "network",
+      enabled: config.networkEnabled && ownHost(config).address !== null && switches.network,
+      watch: beginWatch(nowMs),
+    },
+  };
+  for (const mirror of config.mirrors) {
+    paths[mirror.name] = {
+      name: mirror.name,
+      kind: "mirror",
+      enabled: mirror.enabled && (switches.mirrors[mirror.name] ?? true),
+      watch: beginWatch(nowMs),
+    };
+  }
+  return paths;
+}
+
+function beginPeers(setup: Setup): Peer[] {
+  const { config, switches, marks } = setup;
+  return config.sites
+    .filter((site) => site.name !== config.self.site)
+    .flatMap((site) =>
+      site.hosts.map((host) => {
+        const names = pathsFrom(config, site.name);
+        const sightings: Record<string, Sighting> = {};
+        const own: Record<string, Position> = {};
+        for (const path of names) {
+          sightings[path] = beginSighting(config.timing.intervalMs);
+          const mark = marks[`${host.name} ${path}`];
+          if (mark) own[path] = mark;
+        }
+        return {
+          host,
+          siteId: site.id,
+          enabled: switches.hosts[host.name] ?? host.enabled,
+          sightings,
+          marks: own,
+          pathsOff: [],
+          linkProvenMs: {},
+          word: null,
+          echo: null,
+          verdict: null,
+        };
+      }),
+    );
+}
+
+export function begin(setup: Setup): State {
+  const { config } = setup;
+  const site = ownSite(config);
+  const term = setup.term ?? firstTerm(config);
+  const owner = config.sites.find((candidate) => candidate.id === ownerOf(term));
+  const ours = owner?.name === site.name;
+  assert(siteNamed(config, site.name) !== undefined, "own site is configured");
+  return {
+    config,
+    timingDigest: setup.timingDigest,
+    ownSiteId: site.id,
+    beacon: ownHost(config).beacon,
+    incarnation: setup.incarnation,
+    bootId: setup.bootId,
+    serial: 0n,
+    startedMs: setup.nowMs,
+    nowMs: setup.nowMs,
+    term,
+    role: ours ? "starting" : "standby",
+    roleReason: ours ? "no fresh peer has confirmed our term yet" : "another site owns the term",
+    siblingActive: false,
+    stopping: false,
+    selfEnabled: setup.switches.hosts[config.self.host] ?? true,
+    paths: beginPaths(setup),
+    peers: beginPeers(setup),
+    groups: {},
+    pairs: {},
+    takeover: null,
+    rejected: {},
+  };
+}

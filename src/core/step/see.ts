@@ -1,0 +1,130 @@
+/** Records into sightings: what one read showed of each host. */
+import type { CoreEvent } from "../base/event.ts";
+import { comparePositions, isRegression, type Position } from "../record.ts";
+import { seeInvalid, seeRecord, type Sighting } from "../observation.ts";
+import { type EchoSector, type HeartbeatRecord, recordFlags, states } from "../sector/layout.ts";
+import type { EchoOfUs, Peer, Seen, State, Word } from "./state.ts";
+
+export type SeenPeer = { readonly peer: Peer; readonly events: readonly CoreEvent[] };
+
+function wordOf(record: HeartbeatRecord): Word {
+  const { incarnation, serial, nonce, term, state, role, flags, bootId } = record;
+  const { intervalMs, timingDigest, wallClockNs, generation } = record;
+  return {
+    incarnation, serial, nonce, term, state, role, flags, bootId,
+    intervalMs, timingDigest, wallClockNs, generation,
+  }; // biome-ignore format: as in Word
+}
+
+function newer(a: Position | undefined | null, b: Position | undefined | null): Position | null {
+  if (!a || !b) return a ?? b ?? null;
+  return comparePositions(a, b) >= 0 ? a : b;
+}
+
+/** Our own entry in the echo sectors that came with a record. */
+function echoOfUs(state: State, slot: number, echoes: readonly EchoSector[]): EchoOfUs | null {
+  for (const sector of echoes) {
+    if (sector.peerSite !== state.ownSiteId) continue;
+    const echo = sector.echoes[slot - sector.firstPeer];
+    if (slot < sector.firstPeer || slot >= sector.firstPeer + sector.count || !echo) continue;
+    if (echo.incarnation === 0n) return null;
+    const lags = [
+      echo.lag0, echo.lag1, echo.lag2, echo.lag3, echo.lag4, echo.lag5, echo.lag6, echo.lag7,
+    ]; // biome-ignore format: by path index
+    return {
+      incarnation: echo.incarnation,
+      serial: echo.serial,
+      lags,
+      writtenSerial: sector.serial,
+    };
+  }
+  return null;
+}
+
+function wordEvents(state: State, peer: Peer, word: Word): CoreEvent[] {
+  const was = peer.word;
+  const who = { host: peer.host.name, site: peer.host.site };
+  const events: CoreEvent[] = [];
+  if (was && was.incarnation !== word.incarnation) {
+    const rebooted = was.bootId !== word.bootId;
+    const fields = { ...who, incarnation: word.incarnation, rebooted };
+    events.push({ level: "notice", ev: "restart", fields });
+  }
+  const gone = word.state === states.leaving || word.state === states.disabled;
+  if (gone && was?.state !== word.state) {
+    const how = word.state === states.leaving ? "planned stop" : "switched off";
+    events.push({ level: "notice", ev: "left", fields: { ...who, how } });
+  }
+  const differs = word.timingDigest !== state.timingDigest;
+  if (differs && was?.timingDigest !== word.timingDigest) {
+    const remedy = "make [timing] alike at both sites";
+    events.push({ level: "warning", ev: "timing", fields: { ...who, differs, remedy } });
+  }
+  return events;
+}
+
+/** A believable record of the peer on one path. */
+export function seePeerRecord(
+  state: State,
+  peer: Peer,
+  path: string,
+  record: HeartbeatRecord,
+  echoes: readonly EchoSector[],
+  seenMs: number,
+  ownSlot: number,
+): SeenPeer {
+  const sighting = peer.sightings[path];
+  const watch = state.paths[path]?.watch;
+  if (!sighting || !watch) return { peer, events: [] };
+  const mark = newer(peer.marks[path], sighting.position);
+  if (mark && isRegression(record, mark)) {
+    return { peer: withSighting(peer, path, seeInvalid(sighting, "regression")), events: [] };
+  }
+  const seen = withSighting(peer, path, seeRecord(sighting, watch, record, seenMs));
+  const advanced = seen.sightings[path]?.position !== sighting.position;
+  const off = (record.flags & recordFlags.pathOff) !== 0;
+  const pathsOff = peer.pathsOff.filter((name) => name !== path);
+  const moved: Peer = {
+    ...seen,
+    pathsOff: off && advanced ? [...pathsOff, path] : advanced ? pathsOff : peer.pathsOff,
+  };
+  const isNewest = !peer.word || comparePositions(record, peer.word) > 0;
+  if (!isNewest) return { peer: moved, events: [] };
+  const word = wordOf(record);
+  const echo = echoOfUs(state, ownSlot, echoes) ?? peer.echo;
+  return { peer: { ...moved, word, echo }, events: wordEvents(state, peer, word) };
+}
+
+export function withSighting(peer: Peer, path: string, sighting: Sighting): Peer {
+  if (peer.sightings[path] === sighting) return peer;
+  return { ...peer, sightings: { ...peer.sightings, [path]: sighting } };
+}
+
+/** One changed slot of a mirror. */
+export function seeSlot(
+  state: State,
+  peer: Peer,
+  path: string,
+  seen: Seen,
+  seenMs: number,
+  ownSlot: number,
+): SeenPeer {
+  const sighting = peer.sightings[path];
+  if (!sighting) return { peer, events: [] };
+  switch (seen.reading.kind) {
+    case "record":
+      if (seen.reading.record.hostName !== peer.host.name) {
+        return { peer: withSighting(peer, path, seeInvalid(sighting, "wrong-host")), events: [] };
+      }
+      return seePeerRecord(state, peer, path, seen.reading.record, seen.echoes, seenMs, ownSlot);
+    case "rejected":
+      return {
+        peer: withSighting(peer, path, seeInvalid(sighting, seen.reading.reason)),
+        events: [],
+      };
+    case "empty":
+      return sighting.position === null
+        ? { peer, events: [] }
+        : { peer: withSighting(peer, path, seeInvalid(sighting, "regression")), events: [] };
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * What one agent knows, and what may happen to it. `State` is a value: step() never changes one,
+ * it returns the next. Inputs are a closed set; so are the actions that the shell carries out.
+ */
+import type { Config, HostConfig } from "../base/config.ts";
+import type { CoreEvent } from "../base/event.ts";
+import type { ExitCode } from "../base/exit-codes.ts";
+import type { Role } from "../decision.ts";
+import type { Read, Sighting, Watch } from "../observation.ts";
+import type { Position, Rejection, SlotReading } from "../record.ts";
+import type { EchoSector, HeartbeatRecord } from "../sector/layout.ts";
+import type { PairEvidence, Verdict } from "../verdict.ts";
+
+/** The name of the network path; mirrors go by their own names. */
+export const networkPath = "network";
+
+/** Our own observing on one path, and whether it is switched on. */
+export type PathState = {
+  readonly name: string;
+  readonly kind: "network" | "mirror";
+  readonly enabled: boolean;
+  readonly watch: Watch;
+};
+
+/** What the newest record of a host says, whichever path brought it. */
+export type Word = Pick<
+  HeartbeatRecord,
+  | "incarnation" | "serial" | "nonce" | "term" | "state" | "role" | "flags" | "bootId"
+  | "intervalMs" | "timingDigest" | "wallClockNs" | "generation"
+>; // biome-ignore format: one list
+
+/** What a host says that it last saw of us; lags in beats by path index. */
+export type EchoOfUs = Position & {
+  readonly lags: readonly number[];
+  readonly writtenSerial: bigint;
+};
+
+export type Peer = {
+  readonly host: HostConfig;
+  readonly siteId: number;
+  readonly enabled: boolean;
+  /** By path name; a host is seen only on the paths that lead from its site to ours. */
+  readonly sightings: Readonly<Record<string, Sighting>>;
+  /** Oldest position that may still be believed, by path name: durable across our restarts. */
+  readonly marks: Readonly<Record<string, Position>>;
+  /** Paths that the host itself switched off. */
+  readonly pathsOff: readonly string[];
+  /** When a beacon's second advance within this host's silence was seen, by mirror name. */
+  readonly linkProvenMs: Readonly<Record<string, number>>;
+  readonly word: Word | null;
+  readonly echo: EchoOfUs | null;
+  readonly verdict: Verdict | null;
+};
+
+export type PairView = { readonly state: PairEvidence; readonly observedMs: number };
+
+export type Takeover = {
+  readonly id: number;
+  readonly phase: "storing" | "publishing" | "hook";
+  /** A record with this serial or a later one must be durable on a volume of ours. */
+  readonly serial: bigint;
+  readonly deadlineMs: number;
+};
+
+export type State = {
+  readonly config: Config;
+  readonly timingDigest: number;
+  readonly ownSiteId: number;
+  readonly beacon: boolean;
+  readonly incarnation: bigint;
+  readonly bootId: string;
+  readonly serial: bigint;
+  readonly startedMs: number;
+  /** Latest moment that any input told. */
+  readonly nowMs: number;
+  readonly term: bigint;
+  readonly role: Role;
+  readonly roleReason: string;
+  /** A host of our own site that is active under this site's term. */
+  readonly siblingActive: boolean;
+  readonly stopping: boolean;
+  /** Switched off by its own operator: it beats no more, and is not judged by others. */
+  readonly selfEnabled: boolean;
+  readonly paths: Readonly<Record<string, PathState>>;
+  readonly peers: readonly Peer[];
+  readonly groups: Readonly<Record<string, Verdict>>;
+  readonly pairs: Readonly<Record<string, PairView>>;
+  readonly takeover: Takeover | null;
+  /** Sectors and datagrams that were not believed, by "path reason". */
+  readonly rejected: Readonly<Record<string, RejectionCount>>;
+};
+
+export type RejectionCount = { readonly count: number; readonly toldMs: number };
+
+export type Seen = {
+  readonly slot: number;
+  readonly reading: SlotReading;
+  readonly echoes: readonly EchoSector[];
+};
+
+export type SwitchTarget =
+  | { readonly kind: "network" }
+  | { readonly kind: "mirror"; readonly name: string }
+  | { readonly kind: "host"; readonly name: string };
+
+export type Input =
+  | {
+      readonly kind: "beat";
+      readonly nowMs: number;
+      readonly wallNs: bigint;
+      readonly bootNs: bigint;
+      readonly nonce: bigint;
+    }
+  /**
+   * The last records on paths that are being switched off, so that silence there means nothing;
+   * `onlyTo` names the one host that is being switched off here.
+   */
+  | {
+      readonly kind: "farewell";
+      readonly nowMs: number;
+      readonly wallNs: bigint;
+      readonly bootNs: bigint;
+      readonly nonce: bigint;
+      readonly paths: readonly string[];
+      readonly onlyTo: string | null;
+    }
+  /** A poll of a mirror's SVOL: the slots whose bytes changed, or the failure. */
+  | {
+      readonly kind: "mirror-read";
+      readonly mirror: string;
+      readonly nowMs: number;
+      readonly read: Read;
+      readonly seen: readonly Seen[];
+    }
+  /** The socket was drained: believable datagrams, in the order of their arrival. */
+  | {
+      readonly kind: "network-read";
+      readonly nowMs: number;
+      readonly read: Read;
+      readonly records: readonly {
+        readonly record: HeartbeatRecord;
+        readonly echoes: readonly EchoSector[];
+      }[];
+    }
+  | {
+      readonly kind: "rejected";
+      readonly nowMs: number;
+      readonly path: string;
+      readonly reason: Rejection;
+    }
+  | {
+      readonly kind: "pair";
+      readonly nowMs: number;
+      readonly mirror: string;
+      readonly state: PairEvidence;
+    }
+  /** A record of our own site, read from our own PVOL. */
+  | { readonly kind: "sibling"; readonly nowMs: number; readonly record: HeartbeatRecord }
+  | {
+      readonly kind: "switch";
+      readonly nowMs: number;
+      readonly target: SwitchTarget;
+      readonly on: boolean;
+    }
+  | {
+      readonly kind: "takeover";
+      readonly nowMs: number;
+      readonly id: number;
+      readonly force: boolean;
+    }
+  | {
+      readonly kind: "term-stored";
+      readonly nowMs: number;
+      readonly term: bigint;
+      readonly ok: boolean;
+    }
+  /** A record of ours is durable on a PVOL. */
+  | {
+      readonly kind: "published";
+      readonly nowMs: number;
+      readonly mirror: string;
+      readonly serial: bigint;
+    }
+  | {
+      readonly kind: "hook-ended";
+      readonly nowMs: number;
+      readonly hook: string;
+      readonly ok: boolean;
+      readonly detail: string;
+    }
+  | { readonly kind: "stop"; readonly nowMs: number };
+
+/** The fields of a record that the state decides; place and seal are added by who writes it. */
+export type RecordBody = Omit<
+  HeartbeatRecord,
+  | "magic" | "version" | "medium" | "copy" | "features" | "clusterId" | "volumeId" | "block"
+  | "slot" | "site" | "echoSectors" | "echoPeers" | "keyId" | "mac" | "crc"
+>; // biome-ignore format: one list
+
+export type Action =
+  /** Write a record on these paths; `final` ones go to both copies, and are awaited. */
+  | {
+      readonly kind: "publish";
+      readonly body: RecordBody;
+      readonly paths: readonly string[];
+      readonly final: boolean;
+      /** null: to every enabled peer host. */
+      readonly onlyTo: string | null;
+    }
+  | { readonly kind: "store-term"; readonly term: bigint }
+  | { readonly kind: "query-pair"; readonly mirror: string }
+  | {
+      readonly kind: "run-hook";
+      readonly hook: "takeover" | "superseded" | "verdict";
+      readonly facts: HookFacts;
+    }
+  | {
+      readonly kind: "answer";
+      readonly id: number;
+      readonly code: ExitCode;
+      readonly message: string;
+    };
+
+export type HookFacts = {
+  readonly event: string;
+  readonly oldState: string;
+  readonly newState: string;
+  readonly peer: string;
+  readonly term: bigint;
+  readonly reason: string;
+};
+
+export type Step = {
+  readonly state: State;
+  readonly actions: readonly Action[];
+  readonly events: readonly CoreEvent[];
+};

@@ -1,0 +1,75 @@
+/** Paths and hosts switched on and off while the agent runs. */
+import type { CoreEvent } from "../base/event.ts";
+import { beginSighting, beginWatch } from "../observation.ts";
+import { keptMarks } from "./publish.ts";
+import { networkPath, type Peer, type State, type Step, type SwitchTarget } from "./state.ts";
+
+function targetName(target: SwitchTarget): string {
+  return target.kind === "network" ? networkPath : target.name;
+}
+
+/** A peer that begins anew: nothing is judged of it before it was watched afresh. */
+function anew(state: State, peer: Peer, enabled: boolean): Peer {
+  const sightings = Object.fromEntries(
+    Object.keys(peer.sightings).map((path) => [
+      path,
+      beginSighting(state.config.timing.intervalMs),
+    ]),
+  );
+  const marks = keptMarks(peer);
+  return { ...peer, enabled, sightings, marks, pathsOff: [], linkProvenMs: {}, verdict: null };
+}
+
+/** Silence on a path that comes back is counted from now. */
+function pathAnew(state: State, path: string): State {
+  const known = state.paths[path];
+  if (!known) return state;
+  const peers = state.peers.map((peer) => {
+    const sighting = peer.sightings[path];
+    if (!sighting) return peer;
+    const fresh = beginSighting(state.config.timing.intervalMs);
+    return { ...peer, marks: keptMarks(peer), sightings: { ...peer.sightings, [path]: fresh } };
+  });
+  const paths = { ...state.paths, [path]: { ...known, watch: beginWatch(state.nowMs) } };
+  return { ...state, peers, paths };
+}
+
+function switchPath(state: State, path: string, on: boolean): State {
+  const known = state.paths[path];
+  if (!known || known.enabled === on) return state;
+  const base = on ? pathAnew(state, path) : state;
+  const current = base.paths[path] ?? known;
+  return { ...base, paths: { ...base.paths, [path]: { ...current, enabled: on } } };
+}
+
+function switchHost(state: State, name: string, on: boolean): State {
+  if (name === state.config.self.host) return { ...state, selfEnabled: on };
+  const peers = state.peers.map((peer) =>
+    peer.host.name === name && peer.enabled !== on ? anew(state, peer, on) : peer,
+  );
+  return { ...state, peers };
+}
+
+export function switchTarget(state: State, target: SwitchTarget, on: boolean): Step {
+  const next =
+    target.kind === "host"
+      ? switchHost(state, target.name, on)
+      : switchPath(state, targetName(target), on);
+  const fields = { kind: target.kind, name: targetName(target), on };
+  const event: CoreEvent = { level: "notice", ev: "switch", fields };
+  return { state: next, actions: [], events: next === state ? [] : [event] };
+}
+
+/** Why a target cannot be switched; null where it can. */
+export function switchFault(state: State, target: SwitchTarget): string | null {
+  const names =
+    target.kind === "host"
+      ? [state.config.self.host, ...state.peers.map((peer) => peer.host.name)]
+      : Object.values(state.paths)
+          .filter((path) => path.kind === target.kind)
+          .map((path) => path.name);
+  const name = targetName(target);
+  return names.includes(name)
+    ? null
+    : `no ${target.kind} '${name}'; there are: ${names.join(", ")}`;
+}
