@@ -7,10 +7,11 @@ const may = {
   device: ["core/base"],
   network: ["core/base"],
   host: ["core/base"],
+  volume: ["core", "device", "host"],
   remotecopy: ["core/base", "device", "host"],
-  agent: ["core", "device", "network", "host", "remotecopy"],
+  agent: ["core", "device", "volume", "network", "host", "remotecopy"],
   console: ["core", "host"],
-  verbs: ["core", "device", "network", "host", "remotecopy", "agent", "console"],
+  verbs: ["core", "device", "volume", "network", "host", "remotecopy", "agent", "console"],
 };
 /** The way of the data through src/core: a stage may import only stages to its left. */
 const way = ["base", "sector", "record", "observation", "verdict", "decision", "step"];
@@ -40,7 +41,7 @@ export default tseslint.config(
     plugins: { "@typescript-eslint": tseslint.plugin },
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
-      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
       "@typescript-eslint/no-misused-promises": "error",
       "no-unused-vars": "off",
       "no-constant-condition": ["error", { checkLoops: false }],
