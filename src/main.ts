@@ -1,1 +1,123 @@
-console.log("mirrorbeat");
+/**
+ * The composition root: picks the verb and sets the exit code. Each verb is loaded only when it is
+ * wanted, so that a diagnosis does not load what the agent needs.
+ */
+import { type ExitCode, exitCodes } from "./core/base/exit-codes.ts";
+import { formatVersion } from "./core/sector/layout.ts";
+import type { VerbIo } from "./verbs/verb-io.ts";
+import { version } from "./verbs/version.ts";
+
+type Verb = (args: readonly string[], io: VerbIo) => Promise<ExitCode>;
+type VerbRow = { readonly about: string; readonly load: () => Promise<Verb> };
+
+/** Every verb, in the order of the help. */
+const verbs: Readonly<Record<string, VerbRow>> = {
+  demo: {
+    about: "see it work: two sites on this machine, each fault in turn",
+    load: async () => (await import("./verbs/demo.ts")).demoVerb,
+  },
+  run: {
+    about: "the agent: beat, watch, judge",
+    load: async () => (await import("./verbs/run.ts")).runVerb,
+  },
+  status: {
+    about: "what the agent knows: verdict first",
+    load: async () => (await import("./verbs/status.ts")).statusVerb,
+  },
+  events: {
+    about: "the journal",
+    load: async () => (await import("./verbs/events.ts")).eventsVerb,
+  },
+  takeover: {
+    about: "make this site the active one",
+    load: async () => (await import("./verbs/takeover.ts")).takeoverVerb,
+  },
+  enable: { about: "switch a path or host on", load: async () => switchOf("enable") },
+  disable: { about: "switch a path or host off", load: async () => switchOf("disable") },
+  format: {
+    about: "make a heartbeat volume, or repair its superblock",
+    load: async () => (await import("./verbs/format.ts")).formatVerb,
+  },
+  examine: {
+    about: "read a heartbeat volume; needs no agent",
+    load: async () => (await import("./verbs/examine.ts")).examineVerb,
+  },
+  explain: {
+    about: "what the verdict table says of given evidence",
+    load: async () => (await import("./verbs/explain.ts")).explainVerb,
+  },
+  timing: {
+    about: "every deadline, and the worst case of detection",
+    load: async () => (await import("./verbs/timing.ts")).timingVerb,
+  },
+  config: {
+    about: "check or show the configuration",
+    load: async () => (await import("./verbs/config.ts")).configVerb,
+  },
+  key: {
+    about: "generate, add, retire or list keys",
+    load: async () => (await import("./verbs/key.ts")).keyVerb,
+  },
+  remotecopy: {
+    about: "copy PVOL to SVOL where there is no array; for trying",
+    load: async () => (await import("./verbs/remotecopy.ts")).remotecopyVerb,
+  },
+};
+
+async function switchOf(verb: "enable" | "disable"): Promise<Verb> {
+  const { switchVerb } = await import("./verbs/switch.ts");
+  return (args, io) => switchVerb(verb, args, io);
+}
+
+function usage(): string {
+  const lines = Object.entries(verbs).map(([name, { about }]) => `  ${name.padEnd(11)}${about}`);
+  return [
+    "mirrorbeat VERB [OPTIONS]    heartbeats through the array's remote copy",
+    "",
+    ...lines,
+    "",
+    "  mirrorbeat VERB --help tells more; mirrorbeat --version",
+    "",
+  ].join("\n");
+}
+
+function nearest(word: string): string {
+  const close = Object.keys(verbs).filter((verb) => verb.startsWith(word.slice(0, 3)));
+  return close.length > 0 ? `; did you mean ${close.join(" or ")}?` : "; see: mirrorbeat --help";
+}
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const [word, ...rest] = args;
+  const io: VerbIo = {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    env: process.env,
+  };
+  if (word === undefined || word === "help" || word === "--help" || word === "-h") {
+    io.out(usage());
+    return word === undefined ? exitCodes.usage : exitCodes.ok;
+  }
+  if (word === "--version" || word === "-V") {
+    io.out(`mirrorbeat ${version}, volume format ${formatVersion}\n`);
+    return exitCodes.ok;
+  }
+  const verb = verbs[word];
+  if (!verb) {
+    io.err(`mirrorbeat: no verb '${word}'${nearest(word)}\n`);
+    return exitCodes.usage;
+  }
+  return (await verb.load())(rest, io);
+}
+
+// A reader that goes away (`| head`) is no fault; anything unforeseen is 70, never a plain 1.
+process.stdout.on("error", () => process.exit(exitCodes.ok));
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`mirrorbeat: fault of the program: ${error.stack ?? error}\n`);
+  process.exit(exitCodes.software);
+});
+
+void main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+  // What is still open (a hung device's pipe, an idle socket) must not keep the program.
+  process.stdout.write("", () => process.exit(code));
+});

@@ -25,7 +25,12 @@ export function needProgram(program: string, debianPackage: string): Need {
   return found ? null : `needs ${program} (apt-get install ${debianPackage})`;
 }
 
-export function testWhere(register: Register, needs: readonly Need[], name: string, body: () => Promise<void> | void): void {
+export function testWhere(
+  register: Register,
+  needs: readonly Need[],
+  name: string,
+  body: () => Promise<void> | void,
+): void {
   const unmet = needs.filter((need) => need !== null);
   if (unmet.length > 0) console.log(`skipped: ${name}: ${unmet.join(", ")}`);
   else register(name, body);

@@ -8,15 +8,22 @@ import { readFileSync } from "node:fs";
 const addonsBesideTheBundle = {
   name: "addons-beside-the-bundle",
   setup(build) {
-    build.onLoad({ filter: /(ref-napi[\\/]lib[\\/]ref|ffi-napi[\\/]lib[\\/]bindings)\.js$/ }, (args) => {
-      const binary = args.path.includes("ref-napi")
-        ? "../build/Release/binding.node"
-        : "../build/Release/ffi_bindings.node";
-      const source = readFileSync(args.path, "utf8");
-      const lookup = /require\('node-gyp-build'\)\(path\.join\(__dirname, '\.\.'\)\)/;
-      if (!lookup.test(source)) throw new Error(`${args.path}: no node-gyp-build lookup to rewrite`);
-      return { contents: source.replace(lookup, `require(${JSON.stringify(binary)})`), loader: "js" };
-    });
+    build.onLoad(
+      { filter: /(ref-napi[\\/]lib[\\/]ref|ffi-napi[\\/]lib[\\/]bindings)\.js$/ },
+      (args) => {
+        const binary = args.path.includes("ref-napi")
+          ? "../build/Release/binding.node"
+          : "../build/Release/ffi_bindings.node";
+        const source = readFileSync(args.path, "utf8");
+        const lookup = /require\('node-gyp-build'\)\(path\.join\(__dirname, '\.\.'\)\)/;
+        if (!lookup.test(source))
+          throw new Error(`${args.path}: no node-gyp-build lookup to rewrite`);
+        return {
+          contents: source.replace(lookup, `require(${JSON.stringify(binary)})`),
+          loader: "js",
+        };
+      },
+    );
   },
 };
 

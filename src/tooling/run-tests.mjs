@@ -43,27 +43,42 @@ const totals = { passed: 0, failed: 0, skipped: [] };
 
 function summary(output) {
   const plain = output.replaceAll(/\u001b\[[0-9;]*m/g, "");
-  const last = (key) => Number([...plain.matchAll(new RegExp(`^ {2}${key}:\\s+(\\d+)`, "gm"))].at(-1)?.[1] ?? 0);
-  return { total: last("Total"), passed: last("Passed"), skippedLines: [...plain.matchAll(/^skipped: (.*)$/gm)].map((m) => m[1]) };
+  const last = (key) =>
+    Number([...plain.matchAll(new RegExp(`^ {2}${key}:\\s+(\\d+)`, "gm"))].at(-1)?.[1] ?? 0);
+  return {
+    total: last("Total"),
+    passed: last("Passed"),
+    skippedLines: [...plain.matchAll(/^skipped: (.*)$/gm)].map((m) => m[1]),
+  };
 }
 
 function judge({ total, passed }, code, cause) {
   if (cause) return { failed: total - passed + 1, why: cause };
-  if (total === 0) return { failed: 1, why: code ? `exit ${code} before any result` : "no test ran (test.run() forgotten?)" };
+  if (total === 0)
+    return {
+      failed: 1,
+      why: code ? `exit ${code} before any result` : "no test ran (test.run() forgotten?)",
+    };
   if (total > passed) return { failed: total - passed, why: "" };
   return code ? { failed: 1, why: `exit ${code} though no test failed` } : { failed: 0, why: "" };
 }
 
 function runFile(file) {
   const text = readFileSync(path.join("src", file), "utf8");
-  const limitSeconds = Number(/^\/\/ test-limit-seconds: (\d+)/m.exec(text)?.[1] ?? defaultLimitSeconds);
+  const limitSeconds = Number(
+    /^\/\/ test-limit-seconds: (\d+)/m.exec(text)?.[1] ?? defaultLimitSeconds,
+  );
   const started = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--enable-source-maps", path.join(out, `${bundleName(file)}.cjs`)], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      ["--enable-source-maps", path.join(out, `${bundleName(file)}.cjs`)],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+        detached: true,
+      },
+    );
     let output = "";
     let cause = "";
     const killGroup = () => {
@@ -73,9 +88,16 @@ function runFile(file) {
         // the group is gone already
       }
     };
-    child.stdout.on("data", (data) => { output += data; });
-    child.stderr.on("data", (data) => { output += data; });
-    const timer = setTimeout(() => { cause = `no end within ${limitSeconds} s`; killGroup(); }, limitSeconds * 1000);
+    child.stdout.on("data", (data) => {
+      output += data;
+    });
+    child.stderr.on("data", (data) => {
+      output += data;
+    });
+    const timer = setTimeout(() => {
+      cause = `no end within ${limitSeconds} s`;
+      killGroup();
+    }, limitSeconds * 1000);
     child.on("close", (code) => {
       clearTimeout(timer);
       killGroup();
@@ -85,7 +107,9 @@ function runFile(file) {
       totals.failed += failed;
       totals.skipped.push(...counts.skippedLines.map((line) => `${file}: ${line}`));
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.log(`${failed ? "FAIL" : "ok  "} ${file}  ${counts.passed}/${counts.total}  ${seconds} s${why ? `  ${why}` : ""}`);
+      console.log(
+        `${failed ? "FAIL" : "ok  "} ${file}  ${counts.passed}/${counts.total}  ${seconds} s${why ? `  ${why}` : ""}`,
+      );
       if (failed) console.log(output.replaceAll(/^/gm, "    | "));
       resolve();
     });

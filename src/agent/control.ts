@@ -1,0 +1,75 @@
+/** The control socket: what a command may ask of a running agent. Requests are judged here, first. */
+import { exitCodes } from "../core/base/exit-codes.ts";
+import { switchFault } from "../core/step/switch.ts";
+import type { State, SwitchTarget } from "../core/step/state.ts";
+import type { Agent, Answer } from "./agent.ts";
+
+export type ControlRequest =
+  | { readonly op: "status" }
+  | { readonly op: "events" }
+  | { readonly op: "switch"; readonly target: SwitchTarget; readonly on: boolean }
+  | { readonly op: "takeover"; readonly force: boolean };
+
+function targetOf(value: unknown): SwitchTarget | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { kind, name } = value as Record<string, unknown>;
+  if (kind === "network") return { kind };
+  if ((kind === "mirror" || kind === "host") && typeof name === "string") return { kind, name };
+  return null;
+}
+
+/** null for anything that is not a request. */
+export function parseRequest(value: unknown): ControlRequest | null {
+  if (typeof value !== "object" || value === null) return null;
+  const request = value as Record<string, unknown>;
+  switch (request["op"]) {
+    case "status":
+    case "events":
+      return { op: request["op"] };
+    case "takeover":
+      return { op: "takeover", force: request["force"] === true };
+    case "switch": {
+      const target = targetOf(request["target"]);
+      if (!target || typeof request["on"] !== "boolean") return null;
+      return { op: "switch", target, on: request["on"] };
+    }
+    default:
+      return null;
+  }
+}
+
+const refuse = (message: string): Answer => ({ code: exitCodes.usage, message });
+
+/** The answer to one request; never throws on bad input. */
+export async function answerRequest(
+  value: unknown,
+  agent: Agent,
+  status: () => unknown,
+  events: () => readonly string[],
+): Promise<unknown> {
+  const request = parseRequest(value);
+  if (!request) return refuse("not a request that this agent knows; are both of one version?");
+  switch (request.op) {
+    case "status":
+      return status();
+    case "events":
+      return { schema: 1, events: events() };
+    case "takeover":
+      return agent.takeover(request.force);
+    case "switch":
+      return switchNow(agent.state, agent, request.target, request.on);
+  }
+}
+
+async function switchNow(
+  state: State,
+  agent: Agent,
+  target: SwitchTarget,
+  on: boolean,
+): Promise<Answer> {
+  const fault = switchFault(state, target);
+  if (fault) return refuse(fault);
+  await agent.switch(target, on);
+  const what = target.kind === "network" ? "the network path" : `${target.kind} ${target.name}`;
+  return { code: exitCodes.ok, message: `${what} is ${on ? "enabled" : "disabled"}` };
+}

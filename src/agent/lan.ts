@@ -1,0 +1,101 @@
+/** The network path of this agent: datagrams out to peer hosts, believable ones in. */
+import type { Config, HostConfig } from "../core/base/config.ts";
+import { comparePositions, datagramPlace, openSector, type Rejection } from "../core/record.ts";
+import { type EchoSector, type HeartbeatRecord, sectorBytes } from "../core/sector/layout.ts";
+import { networkPath, type RecordBody, type State } from "../core/step/state.ts";
+import type { Address, Endpoint } from "../network/endpoint.ts";
+import { datagramBytes, encodeDatagram, type EchoSet, type Keyring, type Writer } from "./seal.ts";
+
+/** Datagrams opened in one drain: what is left waits for the next, so a flood cannot hold the loop. */
+const openedPerDrainMax = 1024;
+
+export type Received = {
+  readonly record: HeartbeatRecord;
+  readonly echoes: readonly EchoSector[];
+};
+export type Drained = {
+  readonly records: readonly Received[];
+  readonly rejected: readonly Rejection[];
+};
+
+type Opened =
+  | { readonly ok: true; readonly received: Received }
+  | { readonly ok: false; readonly reason: Rejection };
+
+function openDatagram(bytes: Uint8Array, writer: Writer, keys: Keyring): Opened {
+  if (bytes.length < datagramBytes) return { ok: false, reason: "short" };
+  if (bytes.length > datagramBytes) return { ok: false, reason: "long" };
+  const place = datagramPlace(writer.clusterId, writer.siteId, writer.slot);
+  const record = openSector("record", bytes.subarray(0, sectorBytes), place, keys);
+  if (record.kind !== "valid") {
+    return { ok: false, reason: record.kind === "rejected" ? record.reason : "not-a-record" };
+  }
+  const { slot, site } = record.record;
+  const echo = openSector(
+    "echo",
+    bytes.subarray(sectorBytes),
+    { ...place, slot, siteId: site },
+    keys,
+  );
+  if (echo.kind !== "valid") {
+    return { ok: false, reason: echo.kind === "rejected" ? echo.reason : "not-a-record" };
+  }
+  const same =
+    echo.record.incarnation === record.record.incarnation &&
+    echo.record.serial === record.record.serial;
+  if (!same) return { ok: false, reason: "forged" };
+  return { ok: true, received: { record: record.record, echoes: [echo.record] } };
+}
+
+/** Whether the sender is a peer of ours, and this record newer than what its datagrams told. */
+function placeInHistory(state: State, record: HeartbeatRecord): Rejection | null {
+  const peer = state.peers.find((p) => p.siteId === record.site && p.host.slot === record.slot);
+  if (!peer) return "wrong-site";
+  if (peer.host.name !== record.hostName) return "wrong-host";
+  const newest = peer.sightings[networkPath]?.position ?? peer.marks[networkPath];
+  return newest && comparePositions(record, newest) <= 0 ? "replayed" : null;
+}
+
+/** Opens what was received since the last drain; what cannot be believed is told by reason. */
+export function drainLan(endpoint: Endpoint, state: State, writer: Writer, keys: Keyring): Drained {
+  const records: Received[] = [];
+  const rejected: Rejection[] = [];
+  const datagrams = endpoint.drain();
+  for (const bytes of datagrams.slice(-openedPerDrainMax)) {
+    const opened = openDatagram(bytes, writer, keys);
+    const reason = opened.ok ? placeInHistory(state, opened.received.record) : opened.reason;
+    if (reason) rejected.push(reason);
+    else if (opened.ok) records.push(opened.received);
+  }
+  return { records, rejected };
+}
+
+export function peersToSend(
+  config: Config,
+  state: State,
+): readonly (HostConfig & { readonly address: Address; readonly siteId: number })[] {
+  return state.peers
+    .filter((peer) => peer.enabled && peer.host.address !== null)
+    .map((peer) => ({ ...peer.host, address: peer.host.address as Address, siteId: peer.siteId }))
+    .filter((host) => host.site !== config.self.site);
+}
+
+/** Sends this record to the given hosts, each under its own address and with its own echo. */
+export function sendLan(
+  endpoint: Endpoint,
+  to: readonly {
+    readonly address: Address;
+    readonly siteId: number;
+    readonly slot: number;
+    readonly site: string;
+  }[],
+  writer: Writer,
+  body: RecordBody,
+  echoes: (site: string) => EchoSet,
+  keys: Keyring,
+): void {
+  const sealing = keys.sealing();
+  for (const host of to) {
+    endpoint.send(encodeDatagram(host, writer, body, echoes(host.site), sealing), host.address);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What one agent must remember across its restarts, in one small file replaced atomically: its
+ * last incarnation, the highest term, the high-water marks of its peers, and what was switched.
+ *
+ * Terms and incarnations must never be forgotten, so a damaged file is refused, not ignored.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
+import type { Position } from "../core/record.ts";
+import { allOn, type Switches } from "../core/step/begin.ts";
+import { writeFileAtomically } from "../host/atomic-file.ts";
+
+export type Memory = {
+  readonly incarnation: bigint;
+  /** null before any term was known. */
+  readonly term: bigint | null;
+  readonly marks: Readonly<Record<string, Position>>;
+  readonly switches: Switches;
+};
+
+export const emptyMemory: Memory = { incarnation: 0n, term: null, marks: {}, switches: allOn };
+export const memoryFile = "memory.json";
+
+export type Checksum = (bytes: Uint8Array) => number;
+
+type Stored = {
+  readonly schema: 1;
+  readonly incarnation: string;
+  readonly term: string | null;
+  readonly marks: Readonly<Record<string, readonly [string, string]>>;
+  readonly switches: Switches;
+};
+
+export function memoryText(memory: Memory, checksum: Checksum): string {
+  const stored: Stored = {
+    schema: 1,
+    incarnation: String(memory.incarnation),
+    term: memory.term === null ? null : String(memory.term),
+    marks: Object.fromEntries(
+      Object.entries(memory.marks).map(([key, mark]) => [
+        key,
+        [String(mark.incarnation), String(mark.serial)] as const,
+      ]),
+    ),
+    switches: memory.switches,
+  };
+  const body = JSON.stringify(stored);
+  return `${JSON.stringify({ checksum: checksum(Buffer.from(body)), body })}\n`;
+}
+
+/** null where the text is damaged. */
+export function parseMemory(text: string, checksum: Checksum): Memory | null {
+  try {
+    const { checksum: sum, body } = JSON.parse(text) as { checksum: number; body: string };
+    if (checksum(Buffer.from(body)) !== sum) return null;
+    const stored = JSON.parse(body) as Stored;
+    if (stored.schema !== 1) return null;
+    return {
+      incarnation: BigInt(stored.incarnation),
+      term: stored.term === null ? null : BigInt(stored.term),
+      marks: Object.fromEntries(
+        Object.entries(stored.marks).map(([key, [incarnation, serial]]) => [
+          key,
+          { incarnation: BigInt(incarnation), serial: BigInt(serial) },
+        ]),
+      ),
+      switches: stored.switches,
+    };
+  } catch {
+    return null;
+  }
+}
+
+export type MemoryResult =
+  | { readonly ok: true; readonly memory: Memory }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+export function loadMemory(folder: string, checksum: Checksum): MemoryResult {
+  const file = path.join(folder, memoryFile);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+    if (code === "ENOENT") return { ok: true, memory: emptyMemory };
+    const message = `${file}: cannot be read (${code}); make it readable for this user`;
+    return { ok: false, refusal: { code: exitCodes.ioError, message } };
+  }
+  const memory = parseMemory(text, checksum);
+  if (memory) return { ok: true, memory };
+  const message =
+    `${file}: damaged, so the last term is not known; make sure that no other site is active, ` +
+    "then move the file away: terms are found again on the volumes";
+  return { ok: false, refusal: { code: exitCodes.dataError, message } };
+}
+
+/**
+ * Writes the memory, one write at a time; the newest wins. `store` resolves when this memory, or
+ * a newer one, is durable (true), or could not be written (false).
+ */
+export function memoryStore(folder: string, checksum: Checksum) {
+  const file = path.join(folder, memoryFile);
+  let pending: { text: string; settle: ((ok: boolean) => void)[] } | null = null;
+  let writing = false;
+  const drain = async (): Promise<void> => {
+    writing = true;
+    while (pending) {
+      const { text, settle } = pending;
+      pending = null;
+      const result = await writeFileAtomically(file, Buffer.from(text), 0o600);
+      for (const done of settle) done(result.ok);
+    }
+    writing = false;
+  };
+  return {
+    store(memory: Memory): Promise<boolean> {
+      return new Promise((resolve) => {
+        const text = memoryText(memory, checksum);
+        pending = { text, settle: [...(pending?.settle ?? []), resolve] };
+        if (!writing) void drain();
+      });
+    },
+  };
+}

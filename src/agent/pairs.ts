@@ -1,0 +1,53 @@
+/** Asks each mirror's provider for the state of its pair: now and then, and when the core wants it. */
+import type { Config } from "../core/base/config.ts";
+import type { Input } from "../core/step/state.ts";
+import type { PairEvidence } from "../core/verdict.ts";
+
+export type PairWatch = {
+  query(mirror: string): void;
+  queryAll(): void;
+  stop(): void;
+};
+
+/** The provider's answer as evidence; null where it could not be had. */
+export type PairQuery = (deadlineMs: number) => Promise<PairEvidence | null>;
+
+const queryDeadlineMs = 2000;
+
+export function pairWatch(
+  config: Config,
+  queries: Readonly<Record<string, PairQuery>>,
+  nowMs: () => number,
+  onInput: (input: Input) => void,
+): PairWatch {
+  const asking = new Set<string>();
+  const again = new Set<string>();
+  let stopped = false;
+
+  const ask = async (mirror: string): Promise<void> => {
+    const query = queries[mirror];
+    if (!query || stopped) return;
+    // A question that comes while one is under way wants a younger answer: it is asked after it.
+    if (asking.has(mirror)) return void again.add(mirror);
+    asking.add(mirror);
+    const askedMs = nowMs();
+    const evidence = await query(queryDeadlineMs);
+    asking.delete(mirror);
+    if (stopped) return;
+    onInput({ kind: "pair", nowMs: askedMs, mirror, state: evidence ?? "unknown" });
+    if (again.delete(mirror)) void ask(mirror);
+  };
+
+  const mirrors = config.mirrors
+    .filter((mirror) => queries[mirror.name])
+    .map((mirror) => mirror.name);
+  return {
+    query: (mirror) => void ask(mirror),
+    queryAll: () => {
+      for (const mirror of mirrors) void ask(mirror);
+    },
+    stop: () => {
+      stopped = true;
+    },
+  };
+}

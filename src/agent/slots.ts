@@ -1,0 +1,105 @@
+/**
+ * The record area of one volume, read into slots: which of them changed, and what stands there
+ * now. Only blocks whose bytes changed are opened; the rest is remembered. Works alike on the
+ * SVOL of a peer site and on our own PVOL (for the records of sibling hosts).
+ */
+import {
+  newestCopy,
+  type Opened,
+  openSector,
+  type Rejection,
+  type SlotReading,
+} from "../core/record.ts";
+import {
+  blockBytes,
+  crcOffset,
+  echoesPerSector,
+  type EchoSector,
+  sectorBytes,
+  sectorsPerBlock,
+} from "../core/sector/layout.ts";
+import type { Seen } from "../core/step/state.ts";
+import { type Copy, recordBlockOf } from "../core/sector/volume.ts";
+import { type AreaReading, type AreaPoller, createAreaPoller } from "../device/poller.ts";
+import type { BlockIo } from "../device/block.ts";
+import type { Volume } from "../volume/open.ts";
+import type { Keyring } from "./seal.ts";
+
+export type SlotsReading = {
+  readonly seen: readonly Seen[];
+  readonly rejected: readonly Rejection[];
+};
+
+/** null where the device has no memory left for another reader. */
+export function recordAreaPoller(io: BlockIo, volume: Volume, slots: number): AreaPoller | null {
+  return createAreaPoller(io, volume.device, volume.plan.recordBlock * blockBytes, {
+    blockCount: 2 * slots,
+    strideBytes: blockBytes,
+    liveBytes: sectorBytes,
+    checksumOffset: crcOffset,
+  });
+}
+
+/** Opens what changed in each reading of one volume; keeps what did not. */
+export function slotOpener(
+  volume: Volume,
+  siteId: number,
+  keys: Keyring,
+  /** Slot of the reading host at its own site: whose echo is looked for; null for none. */
+  echoSlot: number | null,
+) {
+  const opened: Opened<"record">[] = [];
+
+  const placeOf = (slot: number, copy: Copy) => ({
+    medium: "volume" as const,
+    clusterId: volume.clusterId,
+    volumeId: volume.volumeId,
+    block: recordBlockOf(volume.plan, slot, copy),
+    copy,
+    slot,
+    siteId,
+  });
+
+  const echoesIn = (
+    block: Buffer,
+    slot: number,
+    copy: Copy,
+    of: Opened<"record">,
+  ): EchoSector[] => {
+    if (echoSlot === null || of.kind !== "valid") return [];
+    const index = 1 + Math.floor(echoSlot / echoesPerSector);
+    if (index >= sectorsPerBlock || index > of.record.echoSectors) return [];
+    const sector = block.subarray(index * sectorBytes, (index + 1) * sectorBytes);
+    const echo = openSector("echo", sector, placeOf(slot, copy), keys);
+    const whole = echo.kind === "valid" && echo.record.serial === of.record.serial;
+    return whole && echo.record.incarnation === of.record.incarnation ? [echo.record] : [];
+  };
+
+  return (reading: Extract<AreaReading, { kind: "read" }>): SlotsReading => {
+    const rejected: Rejection[] = [];
+    const changed = new Map<number, Buffer>();
+    for (const { index } of reading.changed) {
+      const slot = index >> 1;
+      const copy = (index & 1) as Copy;
+      const block = reading.bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
+      const now = openSector("record", block.subarray(0, sectorBytes), placeOf(slot, copy), keys);
+      if (now.kind === "rejected") rejected.push(now.reason);
+      opened[index] = now;
+      changed.set(slot, reading.bytes);
+    }
+    const seen = [...changed.keys()].map((slot) => {
+      const a = opened[2 * slot] ?? { kind: "empty" };
+      const b = opened[2 * slot + 1] ?? { kind: "empty" };
+      const newest: SlotReading = newestCopy(a, b);
+      const copy: Copy = newest.kind === "record" && newest.record === recordIn(b) ? 1 : 0;
+      const at = (2 * slot + copy) * blockBytes;
+      const block = reading.bytes.subarray(at, at + blockBytes);
+      return { slot, reading: newest, echoes: echoesIn(block, slot, copy, copy ? b : a) };
+    });
+    return { seen, rejected };
+  };
+}
+
+function recordIn(opened: Opened<"record">) {
+  return opened.kind === "valid" ? opened.record : null;
+}

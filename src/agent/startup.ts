@@ -1,0 +1,290 @@
+/**
+ * What an agent finds out before its first beat: its lock, its keys, its memory, its volumes, and
+ * from all of them the incarnation it begins with. Bad input ends here, in one clear line, before
+ * anything was written.
+ */
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import {
+  type Config,
+  type MirrorConfig,
+  ownHost,
+  ownSite,
+  siteNamed,
+} from "../core/base/config.ts";
+import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
+import { comparePositions } from "../core/record.ts";
+import { clusterIdOf } from "../core/sector/cluster-id.ts";
+import { type HeartbeatRecord, states } from "../core/sector/layout.ts";
+import type { Copy } from "../core/sector/volume.ts";
+import { type BlockIo, openBlockIo } from "../device/block.ts";
+import { loadKeys } from "../host/key-file.ts";
+import { sha256 } from "../host/digest.ts";
+import { openVolume, type Volume } from "../volume/open.ts";
+import { loadMemory, type Memory } from "./memory.ts";
+import { keyring, type Keyring } from "./seal.ts";
+import { recordAreaPoller, slotOpener } from "./slots.ts";
+import type { VolumeOpener } from "./svol.ts";
+
+export type OwnVolume = {
+  readonly mirror: MirrorConfig;
+  readonly open: VolumeOpener;
+  readonly volume: Volume | null;
+  /** Which copy of our slot is the newer one. */
+  readonly newestCopy: Copy;
+};
+export type PeerVolume = {
+  readonly mirror: MirrorConfig;
+  readonly open: VolumeOpener;
+  readonly volume: Volume | null;
+};
+
+export type Ready = {
+  readonly io: BlockIo;
+  readonly clusterId: string;
+  readonly keys: Keyring;
+  readonly memory: Memory;
+  readonly incarnation: bigint;
+  readonly term: bigint | null;
+  readonly written: readonly OwnVolume[];
+  readonly read: readonly PeerVolume[];
+  /** What could not be opened but may come back: told, and tried again. */
+  readonly faults: readonly string[];
+};
+export type Startup =
+  | { readonly ok: true; readonly ready: Ready }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+const openDeadlineMs = 2000;
+const readDeadlineMs = 2000;
+/** Refusals that waiting may mend: the agent starts, and tries again. */
+const passing: ReadonlySet<number> = new Set([exitCodes.ioError, exitCodes.timeout]);
+
+const refuse = (code: Refusal["code"], message: string): Startup => ({
+  ok: false,
+  refusal: { code, message },
+});
+
+function prepareFolders(config: Config): Refusal | null {
+  for (const folder of [config.runFolder, config.stateFolder]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      const message = `${folder}: cannot be made (${code}); make it, owned by the user that runs the agent`;
+      return { code: exitCodes.cannotCreate, message };
+    }
+  }
+  return null;
+}
+
+export const lockFileName = "lock";
+
+function takeLock(io: BlockIo, config: Config): Refusal | null {
+  const locked = io.lockFile(path.join(config.stateFolder, lockFileName));
+  if (locked.ok) return null;
+  if (locked.code !== "LOCKED") return { code: exitCodes.cannotCreate, message: locked.message };
+  const message = `${config.stateFolder}: another agent runs here; look at \`mirrorbeat status\`, or stop it first`;
+  return { code: exitCodes.tryLater, message };
+}
+
+function openerFor(
+  io: BlockIo,
+  config: Config,
+  keys: Keyring,
+  clusterId: string,
+  mirror: MirrorConfig,
+): VolumeOpener {
+  const writing = mirror.writer === config.self.site;
+  return () =>
+    openVolume(io, {
+      path: writing ? mirror.pvol : mirror.svol,
+      access: writing ? "write" : "read",
+      clusterName: config.cluster,
+      clusterId,
+      writerSite: mirror.writer,
+      readerSite: mirror.reader,
+      wwid: writing ? mirror.pvolWwid : mirror.svolWwid,
+      dataDevices: config.dataDevices,
+      mac: keys.mac,
+      deadlineMs: openDeadlineMs,
+    });
+}
+
+/** Whether the volume has room for our slot, and for the echo of every peer host. */
+function capacityFault(config: Config, mirror: MirrorConfig, volume: Volume): Refusal | null {
+  const writer = siteNamed(config, mirror.writer);
+  const reader = siteNamed(config, mirror.reader);
+  const highest = Math.max(...(writer?.hosts ?? []).map((host) => host.slot));
+  const peers = Math.max(...(reader?.hosts ?? []).map((host) => host.slot)) + 1;
+  const device = volume.device.path;
+  if (highest >= volume.plan.slots) {
+    const message = `${device}: ${volume.plan.slots} slots, but slot ${highest} is configured; format it with --slots ${highest + 1}`;
+    return { code: exitCodes.config, message };
+  }
+  if (peers > volume.plan.echoPeers) {
+    const message = `${device}: echoes for ${volume.plan.echoPeers} peers, but ${peers} are configured; format it with --echo-peers ${peers}`;
+    return { code: exitCodes.config, message };
+  }
+  return null;
+}
+
+type Survey = {
+  /** Newest record of each slot of the volume's writing site. */
+  readonly records: readonly HeartbeatRecord[];
+  /** Highest incarnation of ours that the peers echo. */
+  readonly echoed: bigint;
+  readonly newestCopy: Copy;
+};
+
+/** One reading of a volume's record area; nothing where it cannot be read in time. */
+async function survey(
+  io: BlockIo,
+  volume: Volume,
+  siteId: number,
+  slots: number,
+  keys: Keyring,
+  slot: number,
+  own: boolean,
+): Promise<Survey> {
+  const nothing: Survey = { records: [], echoed: 0n, newestCopy: 1 };
+  const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
+  const reading = await poller?.poll(readDeadlineMs);
+  if (reading?.kind !== "read") return nothing;
+  const { seen } = slotOpener(volume, siteId, keys, own ? null : slot)(reading);
+  const records = seen.flatMap(({ reading: found }) =>
+    found.kind === "record" ? [found.record] : [],
+  );
+  const echoed = seen
+    .flatMap(({ echoes }) => echoes)
+    .map((sector) => sector.echoes[slot - sector.firstPeer]?.incarnation ?? 0n)
+    .reduce((most, incarnation) => (incarnation > most ? incarnation : most), 0n);
+  const mine = records.find((record) => record.slot === slot);
+  return { records, echoed, newestCopy: own && mine ? (mine.copy === 0 ? 0 : 1) : 1 };
+}
+
+/** A slot that someone else beats in; null where it is ours to take. */
+async function slotInUse(
+  io: BlockIo,
+  volume: Volume,
+  siteId: number,
+  slots: number,
+  keys: Keyring,
+  slot: number,
+  known: HeartbeatRecord,
+  memory: Memory,
+): Promise<Refusal | null> {
+  const ended = known.state === states.leaving;
+  if (ended || known.incarnation <= memory.incarnation) return null;
+  const waitMs = Math.min(10_000, 2 * known.intervalMs + 500);
+  await new Promise((resolve) => setTimeout(resolve, waitMs));
+  const again = await survey(io, volume, siteId, slots, keys, slot, true);
+  const now = again.records.find((record) => record.slot === slot);
+  if (!now || comparePositions(now, known) <= 0) return null;
+  const message =
+    `${volume.device.path}: slot ${slot} is in live use by host '${now.hostName}' ` +
+    `(serial ${now.serial}, advancing); give this host a slot of its own`;
+  return { code: exitCodes.noPermission, message };
+}
+
+type Gathered = {
+  readonly written: OwnVolume[];
+  readonly read: PeerVolume[];
+  readonly faults: string[];
+  incarnation: bigint;
+  term: bigint | null;
+};
+
+async function gather(
+  config: Config,
+  io: BlockIo,
+  keys: Keyring,
+  clusterId: string,
+  memory: Memory,
+): Promise<Gathered | Refusal> {
+  const host = ownHost(config);
+  const site = ownSite(config);
+  const gathered: Gathered = {
+    written: [],
+    read: [],
+    faults: [],
+    incarnation: memory.incarnation,
+    term: memory.term,
+  };
+  const mine = config.mirrors.filter((m) => m.writer === site.name || m.reader === site.name);
+  const opened = await Promise.all(
+    mine.map(async (mirror) => {
+      const open = openerFor(io, config, keys, clusterId, mirror);
+      return { mirror, open, result: await open() };
+    }),
+  );
+  for (const { mirror, open, result } of opened) {
+    const own = mirror.writer === site.name;
+    if (!result.ok) {
+      if (!passing.has(result.refusal.code)) return result.refusal;
+      gathered.faults.push(result.refusal.message);
+      if (own) gathered.written.push({ mirror, open, volume: null, newestCopy: 1 });
+      else gathered.read.push({ mirror, open, volume: null });
+      continue;
+    }
+    const { volume } = result;
+    const fault = capacityFault(config, mirror, volume);
+    if (fault) return fault;
+    const writer = siteNamed(config, mirror.writer);
+    const siteId = writer?.id ?? 0;
+    const slots = Math.max(...(writer?.hosts ?? []).map((each) => each.slot)) + 1;
+    const found = await survey(io, volume, siteId, slots, keys, host.slot, own);
+    const known = own ? found.records.find((record) => record.slot === host.slot) : undefined;
+    const inUse = known
+      ? await slotInUse(io, volume, siteId, slots, keys, host.slot, known, memory)
+      : null;
+    if (inUse) return inUse;
+    for (const incarnation of [known?.incarnation ?? 0n, found.echoed]) {
+      if (incarnation > gathered.incarnation) gathered.incarnation = incarnation;
+    }
+    for (const record of found.records) {
+      if (gathered.term === null || record.term > gathered.term) gathered.term = record.term;
+    }
+    if (own) gathered.written.push({ mirror, open, volume, newestCopy: found.newestCopy });
+    else gathered.read.push({ mirror, open, volume });
+  }
+  return gathered;
+}
+
+/** Opens all that the agent needs, or says in one line why it cannot begin. */
+export async function startUp(
+  config: Config,
+  engine: "io_uring" | "aio" | "any",
+): Promise<Startup> {
+  const folders = prepareFolders(config);
+  if (folders) return { ok: false, refusal: folders };
+  const loaded = loadKeys(config.keyFile);
+  if (!loaded.ok) return loaded;
+  const opened = openBlockIo({ engine });
+  if (!opened.ok) return refuse(exitCodes.unavailable, opened.message);
+  const { io } = opened;
+  const locked = takeLock(io, config);
+  if (locked) return { ok: false, refusal: locked };
+  const remembered = loadMemory(config.stateFolder, (bytes) => io.crc32c(bytes));
+  if (!remembered.ok) return remembered;
+  const keys = keyring(loaded.keys, io);
+  const clusterId = clusterIdOf(config.cluster, sha256);
+  const gathered = await gather(config, io, keys, clusterId, remembered.memory);
+  if ("code" in gathered) return { ok: false, refusal: gathered };
+  const { written, read, faults, term } = gathered;
+  const incarnation = gathered.incarnation + 1n;
+  return {
+    ok: true,
+    ready: {
+      io,
+      clusterId,
+      keys,
+      memory: remembered.memory,
+      incarnation,
+      term,
+      written,
+      read,
+      faults,
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * Mirrors: reading, and the checks that keep a heartbeat volume apart from data and from other
+ * heartbeat volumes. A path means a device only on the hosts of one site, so two sites may use
+ * the same path; one volume at both ends of a mirror would let a site read its own writing.
+ */
+import type { MirrorConfig, PairConfig } from "../core/base/config.ts";
+import type { Reading } from "./config-read.ts";
+import { Section } from "./config-read.ts";
+import { type Draft, labelOf, refuseRepeats, type SiteDraft } from "./config-sites.ts";
+import { shown } from "./config-text.ts";
+import type { TableNode } from "./config-tree.ts";
+import { nearest } from "./config-keys.ts";
+
+export type MirrorDraft = Draft<MirrorConfig> & { readonly label: string };
+
+/** A record lists at most 8 paths from one site to another: the network and 7 mirrors. */
+export const mirrorsPerDirectionMax = 7;
+/** A path of a local socket is at most this many bytes on Linux. */
+export const socketPathMax = 107;
+
+function wwidFault(text: string): string | null {
+  if (/^[\x21-\x7e]{1,200}$/.test(text)) return null;
+  return `${shown(text)} is no identity; copy it from /sys/block/DEVICE/device/wwid or udev`;
+}
+
+function readPair(reading: Reading, mirror: Section): PairConfig | null {
+  const table = mirror.tableOf("pair");
+  if (!table) return mirror.has("pair") ? null : { provider: "none" };
+  const pair = new Section(reading, table, mirror.field("pair"), "[mirrors.pair]");
+  const provider = pair.choice("provider", ["embedded", "none"], null);
+  if (provider === "embedded") {
+    const control = pair.path("control", "/run/mirrorbeat/copy.sock", null, socketPathMax);
+    return control === null ? null : { provider, control };
+  }
+  if (provider === "none" && pair.has("control")) {
+    pair.fault("control", 'belongs to provider = "embedded"; remove this line');
+  }
+  return provider === null ? null : { provider: "none" };
+}
+
+function readMirror(reading: Reading, table: TableNode, label: string): MirrorDraft {
+  const section = new Section(reading, table, label, "[[mirrors]]");
+  const wwid = (key: "pvol_wwid" | "svol_wwid") =>
+    section.has(key) ? section.checkedText(key, "naa.600...", null, wwidFault) : null;
+  return {
+    label,
+    name: section.name("name", "a-b"),
+    writer: section.name("writer", "tokyo"),
+    reader: section.name("reader", "osaka"),
+    pvol: section.path("pvol", "/dev/disk/by-id/...", null),
+    svol: section.path("svol", "/dev/disk/by-id/...", null),
+    pvolWwid: wwid("pvol_wwid"),
+    svolWwid: wwid("svol_wwid"),
+    enabled: section.flag("enabled", true),
+    pair: readPair(reading, section),
+  };
+}
+
+function checkEnds(reading: Reading, mirror: MirrorDraft, sites: readonly SiteDraft[]): void {
+  const names = sites.map((site) => site.name).filter((name) => name !== null);
+  // Where a site's own name is faulty, a mirror that names it right is no second fault.
+  if (new Set(names).size < sites.length) return;
+  for (const end of ["writer", "reader"] as const) {
+    const name = mirror[end];
+    if (name === null || names.includes(name) || names.length === 0) continue;
+    const guess = nearest(name, names);
+    const remedy =
+      guess.length > 0 ? `did you mean ${guess.join(" or ")}?` : `sites: ${names.join(", ")}`;
+    reading.fault(`${mirror.label}.${end}`, `no site is named ${shown(name)}; ${remedy}`);
+  }
+  if (mirror.writer !== null && mirror.writer === mirror.reader) {
+    const message = `${shown(mirror.writer)} is the writer too; a mirror joins two sites`;
+    reading.fault(`${mirror.label}.reader`, message);
+  }
+}
+
+function checkVolumesDiffer(reading: Reading, mirror: MirrorDraft): void {
+  const { label, pvol, svol, pvolWwid, svolWwid } = mirror;
+  if (pvol === null || pvol !== svol) return;
+  if (pvolWwid !== null && svolWwid !== null && pvolWwid !== svolWwid) return;
+  const message = `${shown(svol)} is the pvol too; name the copy, or pin both by _wwid`;
+  reading.fault(`${label}.svol`, message);
+}
+
+/** One heartbeat volume as the hosts of a site see it. */
+export type VolumeUse = { readonly field: string; readonly site: string; readonly path: string };
+
+export function volumeUses(mirrors: readonly MirrorDraft[]): readonly VolumeUse[] {
+  return mirrors.flatMap(({ label, writer, reader, pvol, svol }) => [
+    ...(writer !== null && pvol !== null
+      ? [{ field: `${label}.pvol`, site: writer, path: pvol }]
+      : []),
+    ...(reader !== null && svol !== null
+      ? [{ field: `${label}.svol`, site: reader, path: svol }]
+      : []),
+  ]);
+}
+
+function checkVolumesUsedOnce(reading: Reading, mirrors: readonly MirrorDraft[]): void {
+  const uses = volumeUses(mirrors);
+  for (const site of new Set(uses.map((use) => use.site))) {
+    const ofSite = uses.filter((use) => use.site === site);
+    const entries = ofSite.map(({ field, path }) => ({ field, value: path }));
+    refuseRepeats(reading, entries, `name another volume of ${site}`);
+  }
+  const wwids = mirrors.flatMap(({ label, pvolWwid, svolWwid }) => [
+    { field: `${label}.pvol_wwid`, value: pvolWwid },
+    { field: `${label}.svol_wwid`, value: svolWwid },
+  ]);
+  refuseRepeats(reading, wwids, "each volume has an identity of its own");
+}
+
+function checkDirections(reading: Reading, mirrors: readonly MirrorDraft[]): void {
+  const counts = new Map<string, number>();
+  for (const { label, writer, reader } of mirrors) {
+    if (writer === null || reader === null) continue;
+    const direction = `${writer} to ${reader}`;
+    const count = (counts.get(direction) ?? 0) + 1;
+    counts.set(direction, count);
+    if (count !== mirrorsPerDirectionMax + 1) continue;
+    const most = `a record has room for ${mirrorsPerDirectionMax}`;
+    reading.fault(label, `mirror ${count} from ${direction}; ${most}; remove one`);
+  }
+}
+
+export function readMirrors(
+  reading: Reading,
+  root: Section,
+  sites: readonly SiteDraft[],
+): readonly MirrorDraft[] {
+  const used = new Set<string>();
+  const mirrors = root
+    .tablesOf("mirrors", "[[mirrors]]")
+    .map((table, index) => readMirror(reading, table, labelOf("mirrors", table, index, used)));
+  const names = mirrors.map(({ label, name }) => ({ field: `${label}.name`, value: name }));
+  refuseRepeats(reading, names, "name each mirror differently");
+  for (const mirror of mirrors) {
+    checkEnds(reading, mirror, sites);
+    checkVolumesDiffer(reading, mirror);
+  }
+  checkVolumesUsedOnce(reading, mirrors);
+  checkDirections(reading, mirrors);
+  return mirrors;
+}

@@ -1,0 +1,114 @@
+/**
+ * The journal: event lines in two files of bounded size, the older one moved aside when the newer
+ * is full. A disk that is full or hung costs lines of the journal, never a heartbeat: writes are
+ * asynchronous, one at a time, from a bounded queue whose oldest lines go first.
+ */
+import { appendFile, mkdir, rename, stat } from "node:fs/promises";
+import path from "node:path";
+
+export type Journal = {
+  append(line: string): void;
+  /** The last lines, newest last, without touching the disk. */
+  recent(): readonly string[];
+  readonly fault: string | null;
+  flushed(deadlineMs: number): Promise<void>;
+};
+
+export const journalFile = "journal.log";
+export const journalFileOld = "journal.log.1";
+const queueLinesMax = 2000;
+const recentLinesMax = 200;
+const retryMs = 5000;
+
+export type JournalOptions = {
+  readonly folder: string;
+  readonly bytesMax: number;
+  /** Told once when writing begins to fail, and once when it works again (null). */
+  readonly onFault: (fault: string | null) => void;
+};
+
+export function openJournal(options: JournalOptions): Journal {
+  const file = path.join(options.folder, journalFile);
+  const queue: string[] = [];
+  const recent: string[] = [];
+  let sizeBytes: number | null = null;
+  let fault: string | null = null;
+  let busy = false;
+  let waiters: (() => void)[] = [];
+
+  const setFault = (next: string | null): void => {
+    if (next === fault) return;
+    fault = next;
+    options.onFault(next);
+  };
+
+  const writeOnce = async (text: string): Promise<void> => {
+    sizeBytes ??= await stat(file).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (sizeBytes + text.length > options.bytesMax / 2 && sizeBytes > 0) {
+      await rename(file, path.join(options.folder, journalFileOld));
+      sizeBytes = 0;
+    }
+    await appendFile(file, text, { mode: 0o600 });
+    sizeBytes += text.length;
+  };
+
+  const done = (): void => {
+    busy = false;
+    for (const waiter of waiters) waiter();
+    waiters = [];
+  };
+
+  const drain = async (): Promise<void> => {
+    busy = true;
+    while (queue.length > 0) {
+      const lines = queue.splice(0, queue.length);
+      try {
+        await writeOnce(lines.join(""));
+        setFault(null);
+      } catch (error) {
+        queue.unshift(...lines);
+        queue.splice(0, Math.max(0, queue.length - queueLinesMax));
+        sizeBytes = null;
+        setFault((error as NodeJS.ErrnoException).code ?? "unknown");
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+          await mkdir(options.folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
+        }
+        done();
+        setTimeout(start, retryMs).unref();
+        return;
+      }
+    }
+    done();
+  };
+  const start = (): void => {
+    if (!busy && queue.length > 0) void drain();
+  };
+
+  return {
+    append(line) {
+      recent.push(line);
+      if (recent.length > recentLinesMax) recent.shift();
+      queue.push(`${line}\n`);
+      if (queue.length > queueLinesMax) queue.shift();
+      if (fault === null) start();
+    },
+    recent: () => recent,
+    get fault() {
+      return fault;
+    },
+    flushed(deadlineMs) {
+      if (!busy && queue.length === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, deadlineMs);
+        waiters.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        start();
+      });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * Lines to a file descriptor that may block: a console, a pipe nobody reads, a full disk.
+ *
+ * Node writes to terminals and pipes synchronously, which would stop every heartbeat while a
+ * 9600-baud line drains. Here a line goes into a bounded ring; one asynchronous write is under
+ * way at most; when the ring is full the oldest lines go, and their number is told.
+ */
+import { write } from "node:fs";
+
+export type LineWriter = {
+  line(text: string): void;
+  /** Resolves when all is written, or at the deadline. */
+  flushed(deadlineMs: number): Promise<void>;
+  readonly droppedLines: number;
+};
+
+export function lineWriter(fd: number, linesMax: number): LineWriter {
+  const ring: string[] = [];
+  let dropped = 0;
+  let writing = false;
+  let waiters: (() => void)[] = [];
+  const idle = (): void => {
+    writing = false;
+    for (const waiter of waiters) waiter();
+    waiters = [];
+  };
+  const drain = (): void => {
+    if (ring.length === 0) return idle();
+    writing = true;
+    const text = ring.splice(0, ring.length).join("");
+    const bytes = Buffer.from(text);
+    const rest = (from: number): void => {
+      write(fd, bytes, from, bytes.length - from, null, (error, written) => {
+        if (error && error.code !== "EAGAIN") return idle();
+        const next = from + (error ? 0 : written);
+        if (next >= bytes.length) return drain();
+        setTimeout(() => rest(next), error ? 50 : 0).unref();
+      });
+    };
+    rest(0);
+  };
+  return {
+    line(text) {
+      if (ring.length >= linesMax) {
+        ring.shift();
+        dropped += 1;
+      }
+      ring.push(`${text}\n`);
+      if (!writing) drain();
+    },
+    flushed(deadlineMs) {
+      if (!writing && ring.length === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, deadlineMs);
+        waiters.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    },
+    get droppedLines() {
+      return dropped;
+    },
+  };
+}

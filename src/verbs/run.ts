@@ -1,0 +1,56 @@
+/** `run`: the agent, in the foreground. */
+import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
+import { configFileOf, faultLine, loadConfig } from "../host/config-file.ts";
+import { runAgent } from "../agent/run.ts";
+import { parseVerbArgs, usageError } from "./verb-args.ts";
+import type { VerbIo } from "./verb-io.ts";
+import { version } from "./version.ts";
+
+const help = `mirrorbeat run [--config FILE] [--host NAME] [--engine any|io_uring|aio]
+
+  The agent, in the foreground: beats on this host's slot, polls the peer's
+  volumes, sends and receives datagrams, judges, and keeps a journal.
+  SIGTERM stops it in order: peers read "left", no alarm.
+
+  --config FILE   else $MIRRORBEAT_CONFIG, else
+                  /etc/mirrorbeat/mirrorbeat.toml
+  --host NAME     who this host is; else "host" in the file, else hostname
+  --engine NAME   block I/O; any takes io_uring, else Linux AIO
+
+exit codes
+  0 stopped in order   64 command line   65 volume or memory damaged
+  66 no such device or file   69 address in use   70 fault of the program
+  73 folder cannot be made   75 another agent runs, or slot lost
+  77 key file or volume not ours   78 configuration
+`;
+
+const options = {
+  config: { type: "string" },
+  host: { type: "string" },
+  engine: { type: "string", default: "any" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+export async function runVerb(args: readonly string[], io: VerbIo): Promise<ExitCode> {
+  const parsed = parseVerbArgs(args, options);
+  if (!parsed.ok) return usageError(io, "run", parsed.message);
+  const { values, positionals } = parsed;
+  if (values.help) {
+    io.out(help);
+    return exitCodes.ok;
+  }
+  if (positionals.length > 0) return usageError(io, "run", `unexpected '${positionals[0]}'`);
+  const { engine } = values;
+  if (engine !== "any" && engine !== "io_uring" && engine !== "aio") {
+    return usageError(io, "run", `--engine ${engine}: say any, io_uring or aio`);
+  }
+  const file = configFileOf(values.config, io.env);
+  const loaded = loadConfig({ file, host: values.host ?? null });
+  if (!loaded.ok) {
+    for (const fault of loaded.faults) io.err(`mirrorbeat run: ${faultLine(fault)}\n`);
+    return loaded.code;
+  }
+  const { code, refusal } = await runAgent({ config: loaded.config, version, engine });
+  if (refusal) io.err(`mirrorbeat run: ${refusal.message}\n`);
+  return code;
+}

@@ -1,0 +1,5 @@
+export type VerbIo = {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly env: NodeJS.ProcessEnv;
+};

@@ -1,0 +1,3 @@
+/** The version of the product, put in by the bundler from package.json. */
+declare const MIRRORBEAT_VERSION: string;
+export const version: string = MIRRORBEAT_VERSION;
