@@ -38,8 +38,8 @@ need_tools() {
 quietly() {
   mkdir -p .build
   if ! "$@" >.build/log 2>&1; then
-    cat .build/log >&2
-    echo "build.sh: failed: $*" >&2
+    tail -n 40 .build/log >&2
+    echo "build.sh: failed: $* (all of its output: .build/log)" >&2
     exit 70
   fi
 }

@@ -11,7 +11,9 @@ const may = {
   remotecopy: ["core/base", "device", "host"],
   agent: ["core", "device", "volume", "network", "host", "remotecopy"],
   console: ["core", "host"],
-  verbs: ["core", "device", "volume", "network", "host", "remotecopy", "agent", "console"],
+  demo: ["core", "device"],
+  demo: ["core", "device"],
+  verbs: ["demo", "core", "device", "volume", "network", "host", "remotecopy", "agent", "console"],
 };
 /** The way of the data through src/core: a stage may import only stages to its left. */
 const way = ["base", "sector", "record", "observation", "verdict", "decision", "step"];

@@ -156,13 +156,17 @@ enum mirrorbeat_kind { MIRRORBEAT_KIND_OTHER = 0, MIRRORBEAT_KIND_BLOCK = 1, MIR
 int32_t mirrorbeat_geometry(mirrorbeat_io *io);
 
 /*
- * Compares two readings of a table of blocks and checksums those that differ. arguments: [0] new
- * reading, [1] previous reading or UINT64_MAX for none (all differ), [2] blocks, [3] stride,
- * [4] bytes compared from the start of each block, [5] offset of a little-endian CRC32C that covers
- * the bytes before it, [6] where to put the answers, [7] how many answers fit there.
- * Answers: one uint32_t for each block that differs, in order: index | (checksum agrees) << 31.
- * Returns their number; -ENOSPC if they might not fit (it must hold one for each block).
+ * Tells which blocks of an area differ from what was remembered of them, checksums those, and
+ * remembers them as they are now. Remembered are the live bytes alone, packed one block after the
+ * other: less memory and less to look through than a second whole area. arguments: [0] the area as
+ * read, [1] what is remembered, [2] blocks, [3] stride of the area, [4] live bytes from the start of
+ * each block, [5] offset of a little-endian CRC32C that covers the bytes before it, [6] not 0 if
+ * nothing is remembered yet: every block differs.
+ * Answers lie in the scratch region, one uint32_t for each block that differs, in order:
+ * index | (checksum agrees) << 31. Returns their number; -ENOSPC for more than
+ * MIRRORBEAT_SCAN_BLOCKS_MAX blocks.
  */
+#define MIRRORBEAT_SCAN_BLOCKS_MAX (MIRRORBEAT_SCRATCH_BYTES / 4)
 int32_t mirrorbeat_scan(mirrorbeat_io *io);
 
 /* arguments: [0] offset in the area, [1] length, [2] checksum so far, 0 at first. results[0]. */

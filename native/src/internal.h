@@ -81,6 +81,7 @@ extern const struct engine engine_aio;
 struct mirrorbeat_io {
   uint8_t *area;
   uint64_t area_bytes;
+  uint64_t scratch_start;
   uint64_t data_start;
   struct mirrorbeat_header *header;
   struct mirrorbeat_request *records;

@@ -46,6 +46,7 @@ static uint8_t *map_aligned(uint64_t bytes) {
 static int area_create(struct mirrorbeat_io *io, uint64_t data_bytes) {
   uint64_t rounded = (data_bytes + DATA_START - 1) / DATA_START * DATA_START;
   io->area_bytes = DATA_START + rounded;
+  io->scratch_start = SCRATCH_START;
   io->data_start = DATA_START;
   io->area = map_aligned(io->area_bytes);
   if (io->area == NULL) return -ENOMEM;

@@ -1,5 +1,5 @@
 /*
- * A test is a function that CHECKs; a failed check ends it, and the next test runs. A session is a
+ * A test is a function that CHECKs; a failed check ends it, and the next test runs. A bench is a
  * handle with the few calls that a test needs, waiting for events with a limit and never for a
  * fixed time.
  */
@@ -39,7 +39,7 @@ extern jmp_buf test_failed;
 void test_run(const char *name, void (*body)(void));
 void test_skip(const char *name, const char *reason);
 
-struct session {
+struct bench {
   mirrorbeat_io *io;
   struct mirrorbeat_setup setup;
   struct mirrorbeat_header *header;
@@ -50,18 +50,18 @@ struct session {
 /* The engine under test; suites of both engines run once with each. */
 extern uint32_t test_engine;
 
-void session_open(struct session *session);
-void session_close(struct session *session);
+void bench_open(struct bench *bench);
+void bench_close(struct bench *bench);
 /* Reaps until something is reported for this record; its enum mirrorbeat_event. */
-uint32_t session_wait(struct session *session, uint32_t index);
-int32_t session_transfer(struct session *session, uint32_t index, uint32_t operation,
+uint32_t bench_wait(struct bench *bench, uint32_t index);
+int32_t bench_transfer(struct bench *bench, uint32_t index, uint32_t operation,
                          uint32_t device, uint64_t offset, uint32_t length, uint64_t memory);
 /* Opens and stats a device; 0 or -errno. */
-int32_t session_open_device(struct session *session, uint32_t device, const char *path,
+int32_t bench_open_device(struct bench *bench, uint32_t device, const char *path,
                             uint32_t flags);
-int32_t session_begin_open(struct session *session, uint32_t index, uint32_t device,
+int32_t bench_begin_open(struct bench *bench, uint32_t index, uint32_t device,
                            const char *path, uint32_t flags, uint64_t deadline_ns);
-int32_t session_close_device(struct session *session, uint32_t device);
+int32_t bench_close_device(struct bench *bench, uint32_t device);
 
 /* A file of so many bytes in the test's own folder, removed at the end. */
 const char *test_file(const char *name, size_t bytes);

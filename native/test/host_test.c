@@ -23,51 +23,51 @@ static void refuses_nonsense(void) {
 }
 
 static void clocks(void) {
-  struct session session;
-  session_open(&session);
-  CHECK_EQUAL(mirrorbeat_clocks(session.io), 0);
-  uint64_t before = session.header->results[0];
-  CHECK(session.header->results[1] >= before);
-  CHECK(session.header->results[2] > 0);
-  CHECK_EQUAL(mirrorbeat_clocks(session.io), 0);
-  CHECK(session.header->results[0] > before);
-  session_close(&session);
+  struct bench bench;
+  bench_open(&bench);
+  CHECK_EQUAL(mirrorbeat_clocks(bench.io), 0);
+  uint64_t before = bench.header->results[0];
+  CHECK(bench.header->results[1] >= before);
+  CHECK(bench.header->results[2] > 0);
+  CHECK_EQUAL(mirrorbeat_clocks(bench.io), 0);
+  CHECK(bench.header->results[0] > before);
+  bench_close(&bench);
 }
 
-static int32_t lock(struct session *session, const char *path) {
-  char *scratch = (char *)(uintptr_t)(session->setup.area + session->setup.scratch_start);
+static int32_t lock(struct bench *bench, const char *path) {
+  char *scratch = (char *)(uintptr_t)(bench->setup.area + bench->setup.scratch_start);
   (void)strcpy(scratch, path);
-  session->header->arguments[0] = session->setup.scratch_start;
-  return mirrorbeat_lock_file(session->io);
+  bench->header->arguments[0] = bench->setup.scratch_start;
+  return mirrorbeat_lock_file(bench->io);
 }
 
 static void instance_lock(void) {
-  struct session session;
-  session_open(&session);
-  CHECK_EQUAL(lock(&session, test_path("lock")), 0);
-  CHECK_EQUAL(lock(&session, test_path("lock")), -EWOULDBLOCK);
-  CHECK_EQUAL(lock(&session, test_path("missing/lock")), -ENOENT);
-  session.header->arguments[0] = UINT64_MAX;
-  CHECK_EQUAL(mirrorbeat_lock_file(session.io), -ENAMETOOLONG);
-  session_close(&session);
+  struct bench bench;
+  bench_open(&bench);
+  CHECK_EQUAL(lock(&bench, test_path("lock")), 0);
+  CHECK_EQUAL(lock(&bench, test_path("lock")), -EWOULDBLOCK);
+  CHECK_EQUAL(lock(&bench, test_path("missing/lock")), -ENOENT);
+  bench.header->arguments[0] = UINT64_MAX;
+  CHECK_EQUAL(mirrorbeat_lock_file(bench.io), -ENAMETOOLONG);
+  bench_close(&bench);
 }
 
 /* The kernel marks what a forked child does not get with "dc". */
 static void area_stays_out_of_children(void) {
-  struct session session;
-  session_open(&session);
+  struct bench bench;
+  bench_open(&bench);
   FILE *maps = fopen("/proc/self/smaps", "r");
   CHECK(maps != NULL);
   char line[512];
   bool inside = false, kept_out = false;
   while (fgets(line, sizeof line, maps) != NULL) {
     unsigned long start, end;
-    if (sscanf(line, "%lx-%lx ", &start, &end) == 2) inside = start == session.setup.area;
+    if (sscanf(line, "%lx-%lx ", &start, &end) == 2) inside = start == bench.setup.area;
     if (inside && strncmp(line, "VmFlags:", 8) == 0) kept_out = strstr(line, " dc") != NULL;
   }
   (void)fclose(maps);
   CHECK(kept_out);
-  session_close(&session);
+  bench_close(&bench);
 }
 
 static int forbid(uint32_t system_call, uint32_t reason) {

@@ -32,57 +32,57 @@ static void detach(void) {
 }
 
 static void device_body(void) {
-  struct session session;
-  session_open(&session);
-  CHECK_EQUAL(session_open_device(&session, 0, device, read_write | MIRRORBEAT_OPEN_EXCLUSIVE), 0);
-  CHECK_EQUAL(session_open_device(&session, 1, device, read_write | MIRRORBEAT_OPEN_EXCLUSIVE), -EBUSY);
-  session.header->arguments[0] = 0;
-  CHECK_EQUAL(mirrorbeat_geometry(session.io), 0);
-  CHECK_EQUAL(session.header->results[0], MIRRORBEAT_KIND_BLOCK);
-  CHECK_EQUAL(session.header->results[1], BYTES);
-  CHECK_EQUAL(session.header->results[2], sector_bytes);
-  CHECK_EQUAL(session.header->results[4], 0);
-  CHECK_EQUAL(session.header->results[6], 7); /* the major number of loop devices */
-  memset(session.data, 0xa5, BLOCK);
-  CHECK_EQUAL(session_transfer(&session, 0, MIRRORBEAT_WRITE, 0, BYTES - BLOCK, BLOCK, 0), 0);
-  CHECK_EQUAL(session_wait(&session, 0), MIRRORBEAT_EVENT_DONE);
-  CHECK_EQUAL(session.records[0].result, BLOCK);
-  CHECK_EQUAL(session_transfer(&session, 0, MIRRORBEAT_READ, 0, 0, BYTES, BLOCK), 0);
-  CHECK_EQUAL(session_wait(&session, 0), MIRRORBEAT_EVENT_DONE);
-  CHECK_EQUAL(session.records[0].result, BYTES);
-  CHECK_EQUAL(memcmp(session.data, session.data + BYTES, BLOCK), 0);
-  CHECK_EQUAL(session_transfer(&session, 0, MIRRORBEAT_WRITE, 0, BYTES, BLOCK, 0), 0);
-  CHECK_EQUAL(session_wait(&session, 0), MIRRORBEAT_EVENT_DONE);
-  CHECK_EQUAL(session.records[0].result, -ENOSPC); /* beyond the end */
+  struct bench bench;
+  bench_open(&bench);
+  CHECK_EQUAL(bench_open_device(&bench, 0, device, read_write | MIRRORBEAT_OPEN_EXCLUSIVE), 0);
+  CHECK_EQUAL(bench_open_device(&bench, 1, device, read_write | MIRRORBEAT_OPEN_EXCLUSIVE), -EBUSY);
+  bench.header->arguments[0] = 0;
+  CHECK_EQUAL(mirrorbeat_geometry(bench.io), 0);
+  CHECK_EQUAL(bench.header->results[0], MIRRORBEAT_KIND_BLOCK);
+  CHECK_EQUAL(bench.header->results[1], BYTES);
+  CHECK_EQUAL(bench.header->results[2], sector_bytes);
+  CHECK_EQUAL(bench.header->results[4], 0);
+  CHECK_EQUAL(bench.header->results[6], 7); /* the major number of loop devices */
+  memset(bench.data, 0xa5, BLOCK);
+  CHECK_EQUAL(bench_transfer(&bench, 0, MIRRORBEAT_WRITE, 0, BYTES - BLOCK, BLOCK, 0), 0);
+  CHECK_EQUAL(bench_wait(&bench, 0), MIRRORBEAT_EVENT_DONE);
+  CHECK_EQUAL(bench.records[0].result, BLOCK);
+  CHECK_EQUAL(bench_transfer(&bench, 0, MIRRORBEAT_READ, 0, 0, BYTES, BLOCK), 0);
+  CHECK_EQUAL(bench_wait(&bench, 0), MIRRORBEAT_EVENT_DONE);
+  CHECK_EQUAL(bench.records[0].result, BYTES);
+  CHECK_EQUAL(memcmp(bench.data, bench.data + BYTES, BLOCK), 0);
+  CHECK_EQUAL(bench_transfer(&bench, 0, MIRRORBEAT_WRITE, 0, BYTES, BLOCK, 0), 0);
+  CHECK_EQUAL(bench_wait(&bench, 0), MIRRORBEAT_EVENT_DONE);
+  CHECK_EQUAL(bench.records[0].result, -ENOSPC); /* beyond the end */
 
-  session.records[0].operation = MIRRORBEAT_INQUIRY; /* not a SCSI device */
-  session.records[0].offset = 0x83;
-  session.records[0].length = 252;
-  session.records[0].memory = session.setup.data_start;
-  session.header->arguments[0] = 0;
-  CHECK_EQUAL(mirrorbeat_submit(session.io), 0);
-  CHECK_EQUAL(session_wait(&session, 0), MIRRORBEAT_EVENT_DONE);
-  CHECK(session.records[0].result < 0);
-  CHECK_EQUAL(session_close_device(&session, 0), 0);
-  session_close(&session);
+  bench.records[0].operation = MIRRORBEAT_INQUIRY; /* not a SCSI device */
+  bench.records[0].offset = 0x83;
+  bench.records[0].length = 252;
+  bench.records[0].memory = bench.setup.data_start;
+  bench.header->arguments[0] = 0;
+  CHECK_EQUAL(mirrorbeat_submit(bench.io), 0);
+  CHECK_EQUAL(bench_wait(&bench, 0), MIRRORBEAT_EVENT_DONE);
+  CHECK(bench.records[0].result < 0);
+  CHECK_EQUAL(bench_close_device(&bench, 0), 0);
+  bench_close(&bench);
 }
 
 static void read_only_body(void) {
-  struct session session;
-  session_open(&session);
+  struct bench bench;
+  bench_open(&bench);
   /* Some kernels open it to write and refuse the write; geometry tells beforehand. */
-  if (session_open_device(&session, 0, device, read_write) == 0) {
-    CHECK_EQUAL(session_transfer(&session, 0, MIRRORBEAT_WRITE, 0, 0, BLOCK, 0), 0);
-    CHECK_EQUAL(session_wait(&session, 0), MIRRORBEAT_EVENT_DONE);
-    CHECK(session.records[0].result < 0);
-    CHECK_EQUAL(session_close_device(&session, 0), 0);
+  if (bench_open_device(&bench, 0, device, read_write) == 0) {
+    CHECK_EQUAL(bench_transfer(&bench, 0, MIRRORBEAT_WRITE, 0, 0, BLOCK, 0), 0);
+    CHECK_EQUAL(bench_wait(&bench, 0), MIRRORBEAT_EVENT_DONE);
+    CHECK(bench.records[0].result < 0);
+    CHECK_EQUAL(bench_close_device(&bench, 0), 0);
   }
-  CHECK_EQUAL(session_open_device(&session, 0, device, MIRRORBEAT_OPEN_DIRECT), 0);
-  session.header->arguments[0] = 0;
-  CHECK_EQUAL(mirrorbeat_geometry(session.io), 0);
-  CHECK_EQUAL(session.header->results[4], 1);
-  CHECK_EQUAL(session_close_device(&session, 0), 0);
-  session_close(&session);
+  CHECK_EQUAL(bench_open_device(&bench, 0, device, MIRRORBEAT_OPEN_DIRECT), 0);
+  bench.header->arguments[0] = 0;
+  CHECK_EQUAL(mirrorbeat_geometry(bench.io), 0);
+  CHECK_EQUAL(bench.header->results[4], 1);
+  CHECK_EQUAL(bench_close_device(&bench, 0), 0);
+  bench_close(&bench);
 }
 
 void loop_device_tests(void) {

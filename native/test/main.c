@@ -12,7 +12,7 @@ uint32_t test_engine;
 
 static int passed, failed;
 static char folder[] = "/var/tmp/mirrorbeat-test-XXXXXX";
-static struct session *open_session; /* what a failed test leaves behind */
+static struct bench *open_bench; /* what a failed test leaves behind */
 
 static const char *engine_name(void) {
   return test_engine == MIRRORBEAT_ENGINE_URING ? "io_uring: "
@@ -27,7 +27,7 @@ void test_run(const char *name, void (*body)(void)) {
     return;
   }
   failed++;
-  open_session = NULL;
+  open_bench = NULL;
   printf("FAIL %s%s\n", engine_name(), name);
 }
 
@@ -35,95 +35,95 @@ void test_skip(const char *name, const char *reason) {
   printf("skipped: %s%s: %s\n", engine_name(), name, reason);
 }
 
-/* ---- sessions ---------------------------------------------------------------------------- */
+/* ---- benches ---------------------------------------------------------------------------- */
 
-void session_open(struct session *session) {
-  memset(session, 0, sizeof *session);
-  session->setup.abi_version = MIRRORBEAT_ABI_VERSION;
-  session->setup.engine = test_engine;
-  session->setup.data_bytes = 8u << 20;
-  CHECK_EQUAL(mirrorbeat_create(&session->setup), 0);
-  session->io = (mirrorbeat_io *)(uintptr_t)session->setup.handle;
-  uint8_t *area = (uint8_t *)(uintptr_t)session->setup.area;
-  session->header = (struct mirrorbeat_header *)(void *)area;
-  session->records = (struct mirrorbeat_request *)(void *)(area + session->setup.request_start);
-  session->data = area + session->setup.data_start;
-  open_session = session;
+void bench_open(struct bench *bench) {
+  memset(bench, 0, sizeof *bench);
+  bench->setup.abi_version = MIRRORBEAT_ABI_VERSION;
+  bench->setup.engine = test_engine;
+  bench->setup.data_bytes = 8u << 20;
+  CHECK_EQUAL(mirrorbeat_create(&bench->setup), 0);
+  bench->io = (mirrorbeat_io *)(uintptr_t)bench->setup.handle;
+  uint8_t *area = (uint8_t *)(uintptr_t)bench->setup.area;
+  bench->header = (struct mirrorbeat_header *)(void *)area;
+  bench->records = (struct mirrorbeat_request *)(void *)(area + bench->setup.request_start);
+  bench->data = area + bench->setup.data_start;
+  open_bench = bench;
 }
 
-void session_close(struct session *session) {
-  CHECK_EQUAL(mirrorbeat_destroy(session->io), 0);
-  (void)close(session->setup.pipe);
-  open_session = NULL;
+void bench_close(struct bench *bench) {
+  CHECK_EQUAL(mirrorbeat_destroy(bench->io), 0);
+  (void)close(bench->setup.pipe);
+  open_bench = NULL;
 }
 
-uint32_t session_wait(struct session *session, uint32_t index) {
+uint32_t bench_wait(struct bench *bench, uint32_t index) {
   uint64_t limit_ns = clock_ns(CLOCK_MONOTONIC) + WAIT_LIMIT_MS * 1000000ull;
   while (clock_ns(CLOCK_MONOTONIC) < limit_ns) {
-    struct pollfd source = {.fd = session->setup.pipe, .events = POLLIN};
+    struct pollfd source = {.fd = bench->setup.pipe, .events = POLLIN};
     uint8_t bytes[256];
     uint32_t event = 0;
     (void)poll(&source, 1, WAIT_LIMIT_MS);
-    while (read(session->setup.pipe, bytes, sizeof bytes) > 0) continue;
-    int32_t count = mirrorbeat_reap(session->io);
+    while (read(bench->setup.pipe, bytes, sizeof bytes) > 0) continue;
+    int32_t count = mirrorbeat_reap(bench->io);
     for (int32_t i = 0; i < count; i++)
-      if ((session->header->events[i] & 0xffff) == index) event = session->header->events[i] >> 16;
+      if ((bench->header->events[i] & 0xffff) == index) event = bench->header->events[i] >> 16;
     if (event != 0) return event;
   }
   return 0;
 }
 
-static int32_t submit(struct session *session, uint32_t index) {
-  session->header->arguments[0] = index;
-  return mirrorbeat_submit(session->io);
+static int32_t submit(struct bench *bench, uint32_t index) {
+  bench->header->arguments[0] = index;
+  return mirrorbeat_submit(bench->io);
 }
 
-int32_t session_transfer(struct session *session, uint32_t index, uint32_t operation,
+int32_t bench_transfer(struct bench *bench, uint32_t index, uint32_t operation,
                          uint32_t device, uint64_t offset, uint32_t length, uint64_t memory) {
-  struct mirrorbeat_request *record = &session->records[index];
+  struct mirrorbeat_request *record = &bench->records[index];
   record->operation = operation;
   record->device = device;
   record->offset = offset;
   record->length = length;
-  record->memory = session->setup.data_start + memory;
+  record->memory = bench->setup.data_start + memory;
   record->deadline_ns = 5 * SECOND_NS;
-  return submit(session, index);
+  return submit(bench, index);
 }
 
-int32_t session_begin_open(struct session *session, uint32_t index, uint32_t device,
+int32_t bench_begin_open(struct bench *bench, uint32_t index, uint32_t device,
                            const char *path, uint32_t flags, uint64_t deadline_ns) {
-  struct mirrorbeat_request *record = &session->records[index];
+  struct mirrorbeat_request *record = &bench->records[index];
   record->operation = MIRRORBEAT_OPEN;
   record->device = device;
   record->flags = flags;
-  record->memory = session->setup.scratch_start;
+  record->memory = bench->setup.scratch_start;
   record->deadline_ns = deadline_ns;
-  (void)strcpy((char *)(uintptr_t)session->setup.area + session->setup.scratch_start, path);
-  return submit(session, index);
+  (void)strcpy((char *)(uintptr_t)bench->setup.area + bench->setup.scratch_start, path);
+  return submit(bench, index);
 }
 
-static int32_t finish(struct session *session, uint32_t index, int32_t submitted) {
+static int32_t finish(struct bench *bench, uint32_t index, int32_t submitted) {
   if (submitted != 0) return submitted;
-  uint32_t event = session_wait(session, index);
-  return event == MIRRORBEAT_EVENT_DONE ? session->records[index].result : -ETIMEDOUT;
+  uint32_t event = bench_wait(bench, index);
+  return event == MIRRORBEAT_EVENT_DONE ? bench->records[index].result : -ETIMEDOUT;
 }
 
-int32_t session_open_device(struct session *session, uint32_t device, const char *path,
+int32_t bench_open_device(struct bench *bench, uint32_t device, const char *path,
                             uint32_t flags) {
   const uint32_t index = MIRRORBEAT_REQUEST_MAX - 1;
   int32_t result =
-      finish(session, index, session_begin_open(session, index, device, path, flags, 5 * SECOND_NS));
+      finish(bench, index, bench_begin_open(bench, index, device, path, flags, 5 * SECOND_NS));
   if (result != 0) return result;
-  session->records[index].operation = MIRRORBEAT_STAT;
-  return finish(session, index, submit(session, index));
+  bench->records[index].operation = MIRRORBEAT_STAT;
+  return finish(bench, index, submit(bench, index));
 }
 
-int32_t session_close_device(struct session *session, uint32_t device) {
+int32_t bench_close_device(struct bench *bench, uint32_t device) {
   const uint32_t index = MIRRORBEAT_REQUEST_MAX - 1;
-  session->records[index].operation = MIRRORBEAT_CLOSE;
-  session->records[index].device = device;
-  session->records[index].deadline_ns = 5 * SECOND_NS;
-  return finish(session, index, submit(session, index));
+  bench->records[index].operation = MIRRORBEAT_CLOSE;
+  bench->records[index].device = device;
+  bench->records[index].deadline_ns = 5 * SECOND_NS;
+  return finish(bench, index, submit(bench, index));
 }
 
 /* ---- files ------------------------------------------------------------------------------- */

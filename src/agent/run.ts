@@ -7,6 +7,7 @@ import path from "node:path";
 import { type Config, ownHost } from "../core/base/config.ts";
 import { type CoreEvent, eventLine, eventText, levels } from "../core/base/event.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
+import { takeoverPublishLimitMs } from "../core/base/timing.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import { begin } from "../core/step/begin.ts";
 import type { Action } from "../core/step/state.ts";
@@ -263,7 +264,12 @@ export async function runAgent(
   const stopKeys = watchKeyFile(config, ready.keys, voice.tell);
   const server = await serveUnix({
     path: path.join(config.runFolder, controlSocketName),
-    handle: (request) => answerRequest(request, agent, status, voice.recent),
+    handler: async (request) => ({
+      ok: true,
+      value: await answerRequest(request, agent, status, voice.recent),
+    }),
+    answerBytesMax: 16 << 20,
+    handlerMs: takeoverPublishLimitMs(config.timing) + config.hooks.limitMs + flushMs,
   });
   if (!server.ok) {
     voice.tell({ level: "error", ev: "network", fields: { ok: false, reason: server.message } });
@@ -275,7 +281,7 @@ export async function runAgent(
 
   const result = await end;
   stopKeys();
-  if (server.ok) await server.server.close();
+  if (server.ok) await server.server.close(flushMs);
   if (result.code === exitCodes.ok) await agent.stop(config.timing.writeLimitMs + flushMs);
   voice.tell({
     level: "notice",

@@ -22,6 +22,8 @@ export type Keyring = {
   readonly mac: Mac;
   readonly crc32c: Crc32c;
   sealing(): Sealing;
+  /** Ids of the keys held now. */
+  ids(): readonly number[];
   replace(keys: KeySet): void;
 };
 
@@ -34,6 +36,7 @@ export function keyring(keys: KeySet, io: Pick<BlockIo, "crc32c">): Keyring {
     mac: (keyId, bytes) => mac(keyId, bytes),
     crc32c,
     sealing: () => ({ mac, crc32c, keyId: current.signing.id }),
+    ids: () => [current.signing, ...current.accepted].map(({ id }) => id),
     replace(next) {
       current = next;
       mac = macWith(next);

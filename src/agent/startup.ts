@@ -15,7 +15,7 @@ import {
 import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { comparePositions } from "../core/record.ts";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
-import { type HeartbeatRecord, states } from "../core/sector/layout.ts";
+import { blockBytes, type HeartbeatRecord, states } from "../core/sector/layout.ts";
 import type { Copy } from "../core/sector/volume.ts";
 import { type BlockIo, openBlockIo } from "../device/block.ts";
 import { loadKeys } from "../host/key-file.ts";
@@ -88,25 +88,19 @@ function takeLock(io: BlockIo, config: Config): Refusal | null {
   return { code: exitCodes.tryLater, message };
 }
 
-function openerFor(
-  io: BlockIo,
-  config: Config,
-  keys: Keyring,
-  clusterId: string,
-  mirror: MirrorConfig,
-): VolumeOpener {
+function openerFor(io: BlockIo, config: Config, keys: Keyring, mirror: MirrorConfig): VolumeOpener {
   const writing = mirror.writer === config.self.site;
   return () =>
     openVolume(io, {
       path: writing ? mirror.pvol : mirror.svol,
       access: writing ? "write" : "read",
-      clusterName: config.cluster,
-      clusterId,
+      cluster: config.cluster,
       writerSite: mirror.writer,
       readerSite: mirror.reader,
       wwid: writing ? mirror.pvolWwid : mirror.svolWwid,
       dataDevices: config.dataDevices,
       mac: keys.mac,
+      keyIds: keys.ids(),
       deadlineMs: openDeadlineMs,
     });
 }
@@ -127,6 +121,18 @@ function capacityFault(config: Config, mirror: MirrorConfig, volume: Volume): Re
     return { code: exitCodes.config, message };
   }
   return null;
+}
+
+/** Address space for the lanes of all volumes; memory is taken only as lanes are used. */
+function areaBytesFor(config: Config): number {
+  const readersPerVolume = 2;
+  const lanesPerReader = 2;
+  const areas = config.mirrors.map((mirror) => {
+    const hosts = siteNamed(config, mirror.writer)?.hosts ?? [];
+    return 2 * blockBytes * (Math.max(...hosts.map((host) => host.slot)) + 1);
+  });
+  const reading = areas.reduce((sum, bytes) => sum + readersPerVolume * lanesPerReader * bytes, 0);
+  return 2 * reading + (64 << 20);
 }
 
 type Survey = {
@@ -199,7 +205,6 @@ async function gather(
   config: Config,
   io: BlockIo,
   keys: Keyring,
-  clusterId: string,
   memory: Memory,
 ): Promise<Gathered | Refusal> {
   const host = ownHost(config);
@@ -214,7 +219,7 @@ async function gather(
   const mine = config.mirrors.filter((m) => m.writer === site.name || m.reader === site.name);
   const opened = await Promise.all(
     mine.map(async (mirror) => {
-      const open = openerFor(io, config, keys, clusterId, mirror);
+      const open = openerFor(io, config, keys, mirror);
       return { mirror, open, result: await open() };
     }),
   );
@@ -260,7 +265,7 @@ export async function startUp(
   if (folders) return { ok: false, refusal: folders };
   const loaded = loadKeys(config.keyFile);
   if (!loaded.ok) return loaded;
-  const opened = openBlockIo({ engine });
+  const opened = openBlockIo({ engine, areaBytes: areaBytesFor(config) });
   if (!opened.ok) return refuse(exitCodes.unavailable, opened.message);
   const { io } = opened;
   const locked = takeLock(io, config);
@@ -269,7 +274,7 @@ export async function startUp(
   if (!remembered.ok) return remembered;
   const keys = keyring(loaded.keys, io);
   const clusterId = clusterIdOf(config.cluster, sha256);
-  const gathered = await gather(config, io, keys, clusterId, remembered.memory);
+  const gathered = await gather(config, io, keys, remembered.memory);
   if ("code" in gathered) return { ok: false, refusal: gathered };
   const { written, read, faults, term } = gathered;
   const incarnation = gathered.incarnation + 1n;

@@ -7,7 +7,7 @@
  *
  * A site that owns the term still waits in `starting` until a fresh peer record, in the same term
  * or a lower one, shows that nobody took over meanwhile: after a restart its own memory proves
- * nothing about what the other site did.
+ * nothing about what the other site did. Fresh is a record that echoes this start of ours.
  */
 import { exitCodes, type Refusal } from "./base/exit-codes.ts";
 import type { Policy } from "./base/config.ts";
@@ -63,10 +63,10 @@ export type TakeoverFacts = {
   readonly policy: Policy;
   readonly force: boolean;
   readonly alreadyActive: boolean;
-  /** The verdict on every enabled host of every other site. */
+  /** Every enabled host of every other site that may hold the service; null: not judged yet. */
   readonly hosts: readonly {
     readonly name: string;
-    readonly verdict: Verdict;
+    readonly verdict: Verdict | null;
     readonly settled: boolean;
   }[];
 };
@@ -74,9 +74,17 @@ export type TakeoverFacts = {
 /** Why an operator's takeover is refused; null where it may begin. */
 export function takeoverRefusal(facts: TakeoverFacts): Refusal | null {
   if (facts.force) return null;
-  const alive = facts.hosts.filter((host) => isAlive(host.verdict.row));
+  if (facts.hosts.length === 0) {
+    return {
+      code: exitCodes.unsafe,
+      message:
+        "takeover refused: no host of the other site is watched, so nothing is known of it; " +
+        "enable one, or add --force and answer for it",
+    };
+  }
+  const alive = facts.hosts.filter((host) => host.verdict && isAlive(host.verdict.row));
   if (alive.length > 0) {
-    const names = alive.map((host) => `${host.name} (row ${host.verdict.row})`).join(", ");
+    const names = alive.map((host) => `${host.name} (row ${host.verdict?.row})`).join(", ");
     return {
       code: exitCodes.unsafe,
       message:
@@ -84,7 +92,19 @@ export function takeoverRefusal(facts: TakeoverFacts): Refusal | null {
         "Stop it first, or add --force and answer for it",
     };
   }
-  const unsettled = facts.hosts.filter((host) => !host.settled).map((host) => host.name);
+  const blind = facts.hosts.filter((host) => host.verdict?.action === "refuse");
+  if (blind.length > 0) {
+    const names = blind.map((host) => host.name).join(", ");
+    return {
+      code: exitCodes.unsafe,
+      message:
+        `takeover refused: no path to ${names} is switched on, so nothing can be told of it; ` +
+        "switch one on, or add --force and answer for it",
+    };
+  }
+  const unsettled = facts.hosts
+    .filter((host) => !host.settled || host.verdict === null)
+    .map((host) => host.name);
   if (unsettled.length > 0) {
     return {
       code: exitCodes.unsafe,

@@ -57,6 +57,8 @@ type Arrival = { readonly atMs: number; readonly serial: bigint };
 /** What was seen of one host on one path. */
 export type Sighting = {
   readonly status: PathStatus;
+  /** Since when it has, or last had, the status `starting`: no silence is counted from before. */
+  readonly startingMs: number;
   readonly position: Position | null;
   /** Interval promised by the newest record. */
   readonly intervalMs: number;
@@ -87,13 +89,14 @@ export function beginWatch(nowMs: number): Watch {
   };
 }
 
-export function beginSighting(intervalMs: number): Sighting {
+export function beginSighting(intervalMs: number, nowMs: number, watch: Watch): Sighting {
   return {
     status: "starting",
+    startingMs: nowMs,
     position: null,
     intervalMs,
     arrivals: [],
-    goodReadsAtArrival: 0,
+    goodReadsAtArrival: watch.goodReads,
     advances: 0,
     invalid: null,
   };
@@ -153,6 +156,7 @@ export function seeRecord(
   const advances = sighting.position ? sighting.advances + 1 : 0;
   return {
     status: advances > 0 ? "ok" : sighting.status,
+    startingMs: sighting.startingMs,
     position,
     intervalMs: record.intervalMs,
     arrivals: [...arrivals, { atMs: seenMs, serial: position.serial }],
@@ -183,7 +187,8 @@ export function expectedArrivalMs(sighting: Sighting, timing: Timing): number | 
 /** The moment from which a good read that still shows nothing new means silence. */
 export function deadlineMs(sighting: Sighting, watch: Watch, timing: Timing): number {
   const expectedMs = expectedArrivalMs(sighting, timing) ?? Number.NEGATIVE_INFINITY;
-  const fromMs = Math.max(expectedMs, watch.windowMs + sighting.intervalMs);
+  const beganMs = Math.max(watch.windowMs, sighting.startingMs);
+  const fromMs = Math.max(expectedMs, beganMs + sighting.intervalMs);
   return fromMs + marginMs(timing, watch.health);
 }
 

@@ -167,14 +167,20 @@ function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>)
   const ownSlot = ownHost(state.config).slot;
   const bySlot = new Map(input.seen.map((seen) => [seen.slot, seen]));
   const events: CoreEvent[] = [...watched.events];
+  const unjudged: TermTold[] = [];
   const peers = watched.state.peers.map((peer) => {
     const seen = peer.host.site === mirror.writer ? bySlot.get(peer.host.slot) : undefined;
-    if (!seen || !peer.enabled) return peer;
+    if (!seen) return peer;
+    if (!peer.enabled) {
+      const record = seen.reading.kind === "record" ? seen.reading.record : null;
+      if (record?.hostName === peer.host.name) unjudged.push({ peer, term: record.term });
+      return peer;
+    }
     const result = seeSlot(watched.state, peer, input.mirror, seen, input.nowMs, ownSlot);
     events.push(...result.events);
     return result.peer;
   });
-  const learnt = learnTerms({ ...watched.state, peers });
+  const learnt = learnTerms({ ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
 }
 
@@ -183,12 +189,14 @@ function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }
   if (input.records.length === 0) return watched;
   const ownSlot = ownHost(state.config).slot;
   const events: CoreEvent[] = [...watched.events];
+  const unjudged: TermTold[] = [];
   const peers: Peer[] = [...watched.state.peers];
   for (const { record, echoes } of input.records) {
     const index = peers.findIndex(
       (peer) => peer.siteId === record.site && peer.host.slot === record.slot,
     );
     const peer = peers[index];
+    if (peer && !peer.enabled) unjudged.push({ peer, term: record.term });
     if (!peer?.enabled) continue;
     const result = seePeerRecord(
       watched.state,
@@ -202,17 +210,23 @@ function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }
     peers[index] = result.peer;
     events.push(...result.events);
   }
-  const learnt = learnTerms({ ...watched.state, peers });
+  const learnt = learnTerms({ ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
 }
 
-/** The highest term that any host of another site tells. */
-function learnTerms(state: State): Step {
-  let highest: Peer | null = null;
-  for (const peer of state.peers) {
-    if (peer.word && peer.word.term > (highest?.word?.term ?? state.term)) highest = peer;
+type TermTold = { readonly peer: Peer; readonly term: bigint };
+
+/**
+ * The highest term that any host of another site tells. One that is switched off here is not
+ * judged, but its term counts: it tells who may be active.
+ */
+function learnTerms(state: State, unjudged: readonly TermTold[]): Step {
+  let highest: TermTold | null = null;
+  const words = state.peers.flatMap((peer) => (peer.word ? [{ peer, term: peer.word.term }] : []));
+  for (const told of [...words, ...unjudged]) {
+    if (told.term > (highest?.term ?? state.term)) highest = told;
   }
-  return highest?.word ? learnTerm(state, highest.word.term, highest.host.name) : only(state);
+  return highest ? learnTerm(state, highest.term, highest.peer.host.name) : only(state);
 }
 
 function seePair(state: State, input: Extract<Input, { kind: "pair" }>): Step {

@@ -114,7 +114,7 @@ function transferTests(test: Test, io: BlockIo): void {
     await device.close();
     assert.is(device.lane(4096), null);
     assert.ok(other.lane(32 << 20), "memory came back whole");
-    assert.is(other.lane(32 << 20 << 1), null);
+    assert.is(other.lane((32 << 20) << 1), null);
     await other.close();
     await other.close();
   });
@@ -236,7 +236,11 @@ function callTests(test: Test, io: BlockIo): void {
     const device = await openGood(io, newFile("disk", 2));
     const lane = newLane(device, 200_000);
     for (let i = 0; i < lane.bytes.length; i++) lane.bytes[i] = (i * 7919) >> 3;
-    assert.is(io.crc32c(lane.bytes), io.crc32c(Uint8Array.from(lane.bytes)), "in place or by pieces");
+    assert.is(
+      io.crc32c(lane.bytes),
+      io.crc32c(Uint8Array.from(lane.bytes)),
+      "in place or by pieces",
+    );
     await device.close();
   });
 

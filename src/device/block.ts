@@ -75,6 +75,8 @@ export type BlockDevice = {
   readonly geometry: Geometry;
   /** A new lane of this size (rounded up to whole blocks); null when memory or slots run out. */
   lane(lengthBytes: number): Lane | null;
+  /** Shared memory that goes back with the device, for scan(); null when there is no more. */
+  memory(lengthBytes: number): Buffer | null;
   /** Ends when the kernel owns none of its lanes; keeps nothing alive while it waits for that. */
   close(): Promise<void>;
 };
@@ -115,8 +117,17 @@ export type BlockIo = {
   /** Why AIO is used though io_uring was allowed; null otherwise. */
   readonly engineRefusal: string | null;
   open(path: string, access: Access, deadlineMs: number, options?: OpenOptions): Promise<Opened>;
-  /** The blocks of `fresh` that differ from `previous` (null: all), both bytes of lanes. */
-  scan(fresh: Buffer, previous: Buffer | null, shape: AreaShape): readonly ChangedBlock[];
+  /**
+   * The blocks of `area` (bytes of a lane) whose live bytes differ from `remembered` (memory of a
+   * device, blockCount * liveBytes), which then holds them as they are now. At the first reading
+   * every block differs.
+   */
+  scan(
+    area: Buffer,
+    remembered: Buffer,
+    shape: AreaShape,
+    isFirst: boolean,
+  ): readonly ChangedBlock[];
   crc32c(bytes: Uint8Array): number;
   clocks(): Clocks;
   /** An exclusive lock until the process ends; "LOCKED" if another process has it. */
@@ -162,40 +173,57 @@ class NativeBlockIo implements BlockIo {
     return this.core.native.engineRefusal;
   }
 
-  open(path: string, access: Access, deadlineMs: number, options: OpenOptions = {}): Promise<Opened> {
+  open(
+    path: string,
+    access: Access,
+    deadlineMs: number,
+    options: OpenOptions = {},
+  ): Promise<Opened> {
     if (this.core.closing) return Promise.resolve(openFault(path, "CLOSED"));
     return openDevice(this.core, path, access, deadlineMs, options);
   }
 
-  scan(fresh: Buffer, previous: Buffer | null, shape: AreaShape): readonly ChangedBlock[] {
-    const { blockCount, strideBytes } = shape;
-    assert(fresh.length >= blockCount * strideBytes, "the area holds all blocks");
-    assert(!previous || previous.length >= blockCount * strideBytes, "the area holds all blocks");
+  scan(
+    area: Buffer,
+    remembered: Buffer,
+    shape: AreaShape,
+    isFirst: boolean,
+  ): readonly ChangedBlock[] {
+    const { blockCount, strideBytes, liveBytes } = shape;
+    assert(area.length >= blockCount * strideBytes, "the area holds all blocks");
+    assert(remembered.length >= blockCount * liveBytes, "all live bytes can be remembered");
     const changed: ChangedBlock[] = [];
-    for (let first = 0; first < blockCount; first += scanBlocksMax)
-      this.scanPart(fresh, previous, shape, first, changed);
+    for (let first = 0; first < blockCount; first += scanBlocksMax) {
+      const part = { ...shape, blockCount: Math.min(scanBlocksMax, blockCount - first) };
+      const partArea = area.subarray(first * strideBytes);
+      this.scanPart(
+        partArea,
+        remembered.subarray(first * liveBytes),
+        part,
+        isFirst,
+        first,
+        changed,
+      );
+    }
     return changed;
   }
 
   private scanPart(
-    fresh: Buffer,
-    previous: Buffer | null,
+    area: Buffer,
+    remembered: Buffer,
     shape: AreaShape,
+    isFirst: boolean,
     first: number,
     changed: ChangedBlock[],
   ): void {
     const { native } = this.core.inUse();
-    const count = Math.min(scanBlocksMax, shape.blockCount - first);
-    const skipped = first * shape.strideBytes;
-    native.argument(0, this.core.offsetInArea(fresh) + skipped);
-    if (previous) native.argument(1, this.core.offsetInArea(previous) + skipped);
-    else native.argumentNone(1);
-    native.argument(2, count);
+    native.argument(0, this.core.offsetInArea(area));
+    native.argument(1, this.core.offsetInArea(remembered));
+    native.argument(2, shape.blockCount);
     native.argument(3, shape.strideBytes);
     native.argument(4, shape.liveBytes);
     native.argument(5, shape.checksumOffset);
-    native.argument(6, native.scratchStart);
-    native.argument(7, scanBlocksMax);
+    native.argument(6, isFirst ? 1 : 0);
     const found = native.call.scan();
     assert(found >= 0, "a shape that can be scanned");
     for (let position = 0; position < found; position++) {
@@ -242,7 +270,8 @@ class NativeBlockIo implements BlockIo {
     const result = native.call.lock_file();
     if (result >= 0) return { ok: true };
     const code = errorCode(result);
-    if (code === "EAGAIN") return openFault(path, "LOCKED", "is locked; another instance is running");
+    if (code === "EAGAIN")
+      return openFault(path, "LOCKED", "is locked; another instance is running");
     if (code === "ENOENT") return openFault(path, code, "cannot be created; make its folder first");
     return openFault(path, code);
   }
@@ -251,4 +280,3 @@ class NativeBlockIo implements BlockIo {
     this.core.close();
   }
 }
-

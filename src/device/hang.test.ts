@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { type Test, suite } from "uvu";
@@ -59,6 +59,24 @@ async function withBench(engine: "io_uring" | "aio", body: (bench: Bench) => Pro
     io.close();
     await fault.stop();
   }
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!condition()) {
+    assert.ok(performance.now() < end, what);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function isOpenHere(file: string): boolean {
+  return readdirSync("/proc/self/fd").some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === file;
+    } catch {
+      return false; // closed since it was listed
+    }
+  });
 }
 
 function isFailed(outcome: IoOutcome, code: string): boolean {
@@ -123,7 +141,10 @@ function faultTests(test: Test, engine: "io_uring" | "aio"): void {
       ]);
       assert.is(write.kind, "expired");
       assert.is(read.kind, "expired");
-      assert.ok(lasting(write) >= shortMs && lasting(write) < shortMs + 150, `${lasting(write)} ms`);
+      assert.ok(
+        lasting(write) >= shortMs && lasting(write) < shortMs + 150,
+        `${lasting(write)} ms`,
+      );
       assert.ok(lasting(read) >= 2 * shortMs);
       assert.ok(hung.ownedByKernel);
       assert.equal(await hung.write(0, 4096, shortMs), { kind: "busy" });
@@ -158,8 +179,13 @@ function hangTests(test: Test, engine: "io_uring" | "aio"): void {
       const goodLane = newLane(good);
       const hung = [4096, 4096, 4096, 4096, 4096, 2 << 20].map((bytes) => newLane(device, bytes));
       fault.mode("hang");
-      const expired = Promise.all(hung.map((lane, i) =>
-        i % 2 === 0 ? lane.write(i * 4096, 4096, shortMs) : lane.read(0, lane.bytes.length, shortMs)));
+      const expired = Promise.all(
+        hung.map((lane, i) =>
+          i % 2 === 0
+            ? lane.write(i * 4096, 4096, shortMs)
+            : lane.read(0, lane.bytes.length, shortMs),
+        ),
+      );
       const lag = lags(hangMs);
       let transfers = 0;
       let slowestMs = 0;
@@ -194,6 +220,8 @@ function hangTests(test: Test, engine: "io_uring" | "aio"): void {
       fault.thaw();
       const again = await within(io.open(fault.filePath, "read", limitMs), "opening again");
       assert.ok(again.ok);
+      if (again.ok) await within(again.device.close(), "closing");
+      await until("the late open is closed", () => !isOpenHere(fault.filePath));
     } finally {
       fault.thaw();
       io.close();
@@ -247,7 +275,8 @@ function endTests(test: Test, engine: "io_uring" | "aio"): void {
         const end = await Promise.race([ended, patience]);
         fault.mode("ok");
         await within(ended, "the end of the process");
-        const text = end === null ? "stuck until the device came back" : `${(end - began).toFixed(0)} ms`;
+        const text =
+          end === null ? "stuck until the device came back" : `${(end - began).toFixed(0)} ms`;
         console.log(`${engine}: ${name}: ${text}`);
         if (engine === "io_uring") assert.ok(end !== null, "gone while the device still hung");
       } finally {

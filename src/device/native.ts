@@ -26,15 +26,33 @@ export const kinds = { other: 0, block: 1, file: 2 } as const;
 /** Offsets in struct mirrorbeat_setup. */
 const setupBytes = 64;
 const setupAt = {
-  abiVersion: 0, engine: 4, dataBytes: 8, handle: 16, area: 24, areaBytes: 32,
-  requestStart: 40, scratchStart: 44, dataStart: 48, pipe: 52, refusal: 56, refusalErrno: 60,
-} as const; // biome-ignore format: one structure
+  abiVersion: 0,
+  engine: 4,
+  dataBytes: 8,
+  handle: 16,
+  area: 24,
+  areaBytes: 32,
+  requestStart: 40,
+  scratchStart: 44,
+  dataStart: 48,
+  pipe: 52,
+  refusal: 56,
+  refusalErrno: 60,
+} as const;
 /** Offsets in struct mirrorbeat_request. */
 const requestBytes = 64;
 const requestAt = {
-  operation: 0, device: 4, offset: 8, memory: 16, length: 24, flags: 28,
-  deadlineNs: 32, result: 40, beganNs: 48, endedNs: 56,
-} as const; // biome-ignore format: one structure
+  operation: 0,
+  device: 4,
+  offset: 8,
+  memory: 16,
+  length: 24,
+  flags: 28,
+  deadlineNs: 32,
+  result: 40,
+  beganNs: 48,
+  endedNs: 56,
+} as const;
 /** Offsets in struct mirrorbeat_header. */
 const argumentsAt = 0;
 const resultsAt = 64;
@@ -68,8 +86,12 @@ export type Ending = {
 
 /** Codes that Linux has and the run-time has no name for. */
 const extraErrors: Readonly<Record<number, string>> = {
-  61: "ENODATA", 84: "EILSEQ", 121: "EREMOTEIO", 123: "ENOMEDIUM", 124: "EMEDIUMTYPE",
-}; // biome-ignore format: one table
+  61: "ENODATA",
+  84: "EILSEQ",
+  121: "EREMOTEIO",
+  123: "ENOMEDIUM",
+  124: "EMEDIUMTYPE",
+};
 
 /** "EIO" for -5. */
 export function errorCode(result: number): string {
@@ -81,11 +103,18 @@ export function errorCode(result: number): string {
 
 type Calls = Readonly<
   Record<
-    | "submit" | "reap" | "geometry" | "scan" | "crc32c" | "clocks" | "lock_file" | "advise"
+    | "submit"
+    | "reap"
+    | "geometry"
+    | "scan"
+    | "crc32c"
+    | "clocks"
+    | "lock_file"
+    | "advise"
     | "destroy",
     PreparedCall
   >
->; // biome-ignore format: one list
+>;
 
 export class Native {
   readonly engine: Engine;
@@ -99,7 +128,8 @@ export class Native {
   private readonly requestStart: number;
 
   constructor(setup: Buffer, call: Calls) {
-    this.engine = setup.readUInt32LE(setupAt.engine) === engineNumbers.io_uring ? "io_uring" : "aio";
+    this.engine =
+      setup.readUInt32LE(setupAt.engine) === engineNumbers.io_uring ? "io_uring" : "aio";
     this.engineRefusal = describeRefusal(setup);
     this.pipe = setup.readInt32LE(setupAt.pipe);
     this.area = memoryAt(setup, setupAt.area, Number(setup.readBigUInt64LE(setupAt.areaBytes)));
@@ -111,11 +141,6 @@ export class Native {
 
   argument(index: number, value: number): void {
     writeLong(this.area, argumentsAt + 8 * index, value);
-  }
-
-  /** The value that no offset has, for "none". */
-  argumentNone(index: number): void {
-    this.area.writeBigUInt64LE(0xffff_ffff_ffff_ffffn, argumentsAt + 8 * index);
   }
 
   result(index: number): bigint {
@@ -210,9 +235,15 @@ export function createNative(engine: Engine | "any", dataBytes: number): Created
   const handle = pointerFrom(setup, setupAt.handle);
   const prepare = (name: keyof Calls) => library.prepare(`mirrorbeat_${name}`, handle);
   const calls: Calls = {
-    submit: prepare("submit"), reap: prepare("reap"), geometry: prepare("geometry"),
-    scan: prepare("scan"), crc32c: prepare("crc32c"), clocks: prepare("clocks"),
-    lock_file: prepare("lock_file"), advise: prepare("advise"), destroy: prepare("destroy"),
-  }; // biome-ignore format: one table
+    submit: prepare("submit"),
+    reap: prepare("reap"),
+    geometry: prepare("geometry"),
+    scan: prepare("scan"),
+    crc32c: prepare("crc32c"),
+    clocks: prepare("clocks"),
+    lock_file: prepare("lock_file"),
+    advise: prepare("advise"),
+    destroy: prepare("destroy"),
+  };
   return { ok: true, native: new Native(setup, calls) };
 }

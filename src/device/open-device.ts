@@ -88,6 +88,7 @@ class NativeDevice implements BlockDevice {
   readonly geometry: Geometry;
   private readonly handle: Handle;
   private readonly lanes: NativeLane[] = [];
+  private readonly memories: { readonly start: number; readonly length: number }[] = [];
   private readonly forget: () => void;
   private closed: Promise<void> | null = null;
 
@@ -118,6 +119,16 @@ class NativeDevice implements BlockDevice {
     return lane;
   }
 
+  memory(lengthBytes: number): Buffer | null {
+    if (this.closing) return null;
+    const { memory, native } = this.handle.core;
+    const length = Math.ceil(lengthBytes / blockBytes) * blockBytes;
+    const start = memory.take(length, blockBytes);
+    if (start === null) return null;
+    this.memories.push({ start, length });
+    return native.area.subarray(start, start + length);
+  }
+
   close(): Promise<void> {
     this.closed ??= this.shut();
     return this.closed;
@@ -126,6 +137,7 @@ class NativeDevice implements BlockDevice {
   private async shut(): Promise<void> {
     this.forget();
     await Promise.all(this.lanes.map((lane) => lane.release()));
+    for (const { start, length } of this.memories) this.handle.core.memory.give(start, length);
     await this.handle.close();
   }
 }

@@ -1,12 +1,15 @@
 /**
- * Polling an area of a device: read it whole, and tell which blocks differ from the last good read.
+ * Polling an area of a device: read it whole, and tell which blocks changed since the last good
+ * reading.
  *
- * Two lanes take turns: one keeps the last good reading, the other is read into, so comparing needs
- * no copy. A read that fails or expires changes nothing: the last good reading stays what the next
- * one is compared with. While the kernel owns the other lane (a hung read) polls answer "busy".
+ * One lane holds the area as read; the live bytes of each block as last seen well are remembered
+ * beside it, packed, so that memory is little more than the area once. A read that fails or expires
+ * may leave anything in the lane, and changes nothing that is remembered: the next good reading is
+ * compared with the last good one, and no change is lost. While the kernel owns the lane (a hung
+ * read) polls answer "busy".
  */
 import { assert } from "../core/base/assert.ts";
-import type { AreaShape, BlockDevice, BlockIo, ChangedBlock, IoOutcome, Lane } from "./block.ts";
+import type { AreaShape, BlockDevice, BlockIo, ChangedBlock, IoOutcome } from "./block.ts";
 
 export type AreaReading =
   | {
@@ -26,7 +29,7 @@ export type AreaPoller = {
   settled(): Promise<IoOutcome | null>;
 };
 
-/** Null when the device has no lanes left for it. */
+/** Null when there is no memory left for it. `offsetBytes`: where the area begins on the device. */
 export function createAreaPoller(
   io: Pick<BlockIo, "scan">,
   device: BlockDevice,
@@ -34,26 +37,21 @@ export function createAreaPoller(
   shape: AreaShape,
 ): AreaPoller | null {
   const lengthBytes = shape.blockCount * shape.strideBytes;
-  const first = device.lane(lengthBytes);
-  const second = device.lane(lengthBytes);
-  if (first === null || second === null) return null;
-  assert(first.bytes.length === lengthBytes, "an area of whole blocks");
-  let good: Lane = first;
-  let next: Lane = second;
-  let hasGood = false;
+  const remembered = device.memory(shape.blockCount * shape.liveBytes);
+  const lane = device.lane(lengthBytes);
+  if (remembered === null || lane === null) return null;
+  assert(lane.bytes.length === lengthBytes, "an area of whole blocks");
+  let isFirst = true;
 
   return {
     async poll(deadlineMs) {
-      const lane = next;
       const outcome = await lane.read(offsetBytes, lengthBytes, deadlineMs);
       if (outcome.kind !== "done") return outcome;
-      const changed = io.scan(lane.bytes, hasGood ? good.bytes : null, shape);
-      next = good;
-      good = lane;
-      hasGood = true;
+      const changed = io.scan(lane.bytes, remembered, shape, isFirst);
+      isFirst = false;
       const { beganNs, endedNs } = outcome;
       return { kind: "read", beganNs, endedNs, bytes: lane.bytes, changed };
     },
-    settled: () => next.settled(),
+    settled: () => lane.settled(),
   };
 }

@@ -45,7 +45,12 @@ export class Requests {
 
   constructor(native: Native) {
     this.native = native;
-    this.slots = Array.from({ length: requestCount }, () => ({ taken: false, outcome: null, settle: null, late: null }));
+    this.slots = Array.from({ length: requestCount }, () => ({
+      taken: false,
+      outcome: null,
+      settle: null,
+      late: null,
+    }));
     const options: net.SocketConstructorOpts & { onread: net.OnReadOpts } = {
       fd: native.pipe,
       readable: true,
@@ -75,7 +80,10 @@ export class Requests {
 
   give(index: number): void {
     const slot = this.slot(index);
-    assert(slot.taken && !this.isOwned(index), "a slot is given back when the kernel has done with it");
+    assert(
+      slot.taken && !this.isOwned(index),
+      "a slot is given back when the kernel has done with it",
+    );
     slot.taken = false;
   }
 

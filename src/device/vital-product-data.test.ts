@@ -19,14 +19,20 @@ const targetPort = designator(1, 1, 3, Buffer.from("50060e8007c3af00", "hex"));
 const relativePort = designator(1, 1, 4, Buffer.from([0, 0, 0, 1]));
 
 test("the name that is unique in the world comes first", () => {
-  assert.is(worldWideName(page(t10, targetPort, relativePort, eui, naa)), "naa.60060e8007c3af000030c3af00000102");
+  assert.is(
+    worldWideName(page(t10, targetPort, relativePort, eui, naa)),
+    "naa.60060e8007c3af000030c3af00000102",
+  );
   assert.is(worldWideName(page(t10, eui)), "eui.0002ac0000000123");
   assert.is(worldWideName(page(t10)), "t10.HITACHI R50C3AF0102");
 });
 
 test("names of ports are not names of the volume", () => {
   assert.is(worldWideName(page(targetPort, relativePort)), null);
-  assert.equal(parseDesignators(page(targetPort, naa)).map((found) => found.scheme), ["naa"]);
+  assert.equal(
+    parseDesignators(page(targetPort, naa)).map((found) => found.scheme),
+    ["naa"],
+  );
 });
 
 test("nothing is read beyond what the device sent", () => {

@@ -265,6 +265,7 @@ class Connection {
     const late = new Promise<Answer>((resolve) => {
       const answer = refuse("timeout", `no answer within ${this.limits.handlerMs} ms`);
       timer = setTimeout(() => resolve(answer), this.limits.handlerMs);
+      timer.unref(); // the connection keeps the process; once that is gone nobody waits
     });
     const handled = this.handle(parsed.value);
     const answer = await Promise.race([handled, late]);

@@ -8,6 +8,7 @@ import { controlSocketName, pidFileName } from "../agent/names.ts";
 import type { Config } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { configFileOf, faultLine, loadConfig } from "../host/config-file.ts";
+import type { JsonObject } from "../host/json-lines.ts";
 import { request } from "../host/unix-server.ts";
 import type { VerbIo } from "./verb-io.ts";
 
@@ -37,6 +38,9 @@ export function configFor(
   return { ok: false, code: loaded.code };
 }
 
+/** A status speaks of each host: thousands of them make a long answer. */
+const answerBytesMax = 16 << 20;
+
 export type Asked =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly code: ExitCode; readonly message: string };
@@ -44,17 +48,17 @@ export type Asked =
 /** Asks the agent; an agent that is not there, or does not answer in time, is a value. */
 export async function askAgent(
   config: Config,
-  question: object,
+  question: JsonObject,
   deadlineMs: number,
 ): Promise<Asked> {
   const socket = path.join(config.runFolder, controlSocketName);
-  const answer = await request(socket, question, deadlineMs);
+  const answer = await request(socket, question, deadlineMs, answerBytesMax);
   if (answer.ok) return answer;
-  if (answer.code === "TIMEOUT") {
+  if (answer.code === "timeout") {
     const message = `${socket}: the agent does not answer within ${deadlineMs} ms`;
     return { ok: false, code: exitCodes.timeout, message };
   }
-  if (answer.code === "EACCES") {
+  if (answer.code === "denied") {
     return {
       ok: false,
       code: exitCodes.noPermission,
@@ -76,7 +80,7 @@ export function isAnswer(value: unknown): value is { code: ExitCode; message: st
 export async function command(
   verb: string,
   config: Config,
-  question: object,
+  question: JsonObject,
   deadlineMs: number,
   json: boolean,
   io: VerbIo,

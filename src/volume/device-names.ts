@@ -2,7 +2,7 @@
  * Whether two names lead to one device. Names lie: a link, a partition and its disk, a second path.
  * Numbers do not, so they are compared as well. Only /dev and /sys are asked, never a device.
  */
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import type { Geometry } from "../device/block.ts";
 
@@ -47,4 +47,27 @@ export function sameDevice(name: string, opened: string, geometry: Geometry): bo
   if (number === null) return false;
   const own = geometry.deviceNumber;
   return number === own || diskOf(number) === own || diskOf(own) === number;
+}
+
+/** The loop device that shows this plain file as a disk; null where there is none. */
+export function loopDeviceOver(file: string): string | null {
+  const real = realPath(file);
+  try {
+    for (const name of readdirSync("/sys/block")) {
+      if (!name.startsWith("loop")) continue;
+      const backing = backingFileOf(name);
+      if (backing !== null && realPath(backing) === real) return `/dev/${name}`;
+    }
+  } catch {
+    // no /sys: nothing is known, and loop devices are then out of reach as well
+  }
+  return null;
+}
+
+function backingFileOf(loop: string): string | null {
+  try {
+    return readFileSync(`/sys/block/${loop}/loop/backing_file`, "utf8").trim();
+  } catch {
+    return null; // not attached
+  }
 }

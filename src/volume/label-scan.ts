@@ -1,6 +1,7 @@
 /** Reads the ends of a device and names what stands there. */
 import { blockBytes } from "../core/sector/layout.ts";
-import type { Refused, Transfers } from "./device-io.ts";
+import type { BlockDevice } from "../device/block.ts";
+import { type Refused, Transfers } from "./device-io.ts";
 import { findLabels, headBytes, type Label, labelText, tailBytes } from "./labels.ts";
 
 export type LabelsFound = { readonly ok: true; readonly labels: readonly Label[] } | Refused;
@@ -9,8 +10,10 @@ export type LabelsFound = { readonly ok: true; readonly labels: readonly Label[]
  * A rest of the device that is smaller than a block cannot be read directly and is left out; of
  * the known owners only a partition table's second copy may stand there.
  */
-export async function labelsOn(transfers: Transfers): Promise<LabelsFound> {
-  const { sizeBytes } = transfers.device.geometry;
+export async function labelsOn(device: BlockDevice, deadlineMs: number): Promise<LabelsFound> {
+  const transfers = Transfers.on(device, deadlineMs);
+  if ("refusal" in transfers) return transfers;
+  const { sizeBytes } = device.geometry;
   const blocks = Math.floor(sizeBytes / blockBytes);
   const headBlocks = Math.min(blocks, headBytes / blockBytes);
   const tailBlocks = Math.min(blocks, tailBytes / blockBytes);

@@ -157,7 +157,7 @@ function ownLabels(ends: DeviceEnds, blockBytes: number): Label[] {
   const last = Math.floor(ends.sizeBytes / blockBytes) * blockBytes - blockBytes;
   const found: Label[] = [];
   for (const [at, what] of [
-    [0, "mirrorbeat"],
+    [0, "mirrorbeat volume"],
     [last, "mirrorbeat backup superblock"],
   ] as const) {
     if (!stands(ends, at, magics.superblock)) continue;
@@ -202,6 +202,7 @@ export function findLabels(ends: DeviceEnds): readonly Label[] {
 
 /** As a person reads it: "ext4 file system (at byte 1080)". */
 export function labelText({ name, kind, atBytes }: Label): string {
-  const what = kind === "data" || name === kind ? name : `${name} ${kind}`;
+  const says = kind === "data" || kind === "heartbeat volume" || name === kind;
+  const what = says ? name : `${name} ${kind}`;
   return `${what} (at byte ${atBytes})`;
 }

@@ -8,15 +8,15 @@
  * cannot be proved to be ours (unknown key, other identity than pinned, other data on it), 78 the
  * configuration names it wrongly (swapped ends, a data device).
  */
-import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
+import { exitCodes } from "../core/base/exit-codes.ts";
 import type { Mac } from "../core/sector/codec.ts";
-import { blockBytes, formatVersion, type Superblock } from "../core/sector/layout.ts";
+import { blockBytes, type Superblock } from "../core/sector/layout.ts";
 import type { VolumePlan } from "../core/sector/volume.ts";
 import type { Access, BlockDevice, BlockIo, Geometry } from "../device/block.ts";
-import { keyIdText } from "../host/key-file.ts";
 import { sameDevice } from "./device-names.ts";
 import { openRefusal, type Refused, refuse, Transfers } from "./device-io.ts";
 import { labelsOn, labelsText } from "./label-scan.ts";
+import { faultText, foreignRefusal } from "./superblock-faults.ts";
 import {
   type Authenticity,
   judgeSuperblock,
@@ -54,8 +54,11 @@ export type VolumeRequest = {
 
 export type VolumeOpened = { readonly ok: true; readonly volume: Volume } | Refused;
 
-/** What is known of the device before a byte of it is read. */
-function deviceRefusal(request: VolumeRequest, geometry: Geometry): Refused | null {
+/** What is known of the device before a byte of it is read: pinned identity, data devices. */
+export function deviceRefusal(
+  request: Pick<VolumeRequest, "path" | "wwid" | "dataDevices">,
+  geometry: Geometry,
+): Refused | null {
   const { path, wwid, dataDevices } = request;
   const data = dataDevices.find((name) => sameDevice(name, path, geometry));
   if (data !== undefined) {
@@ -75,43 +78,6 @@ function deviceRefusal(request: VolumeRequest, geometry: Geometry): Refused | nu
   return null;
 }
 
-const reasons: Partial<Record<string, string>> = {
-  checksum: "its checksum is wrong (torn or damaged)",
-  forged: "its signature is wrong: it was changed after it was signed, or is forged",
-  "foreign-cluster": "its cluster id does not fit its cluster name (damaged)",
-  misplaced: "it was written for another block (a volume copied to a wrong offset?)",
-  "wrong-site": "it names a site where none belongs (damaged)",
-  "reserved-not-zero": "reserved bytes are not zero (written by another version, or damaged)",
-  plan: "its plan does not fit the device (a volume copied to a smaller device?)",
-  "not-a-record": "it is overwritten",
-};
-
-/** Keys and versions: a backup would say the same, so none is looked for. */
-function foreignSuperblock(request: VolumeRequest, look: SuperblockLook): Refused | null {
-  if (look.kind !== "bad") return null;
-  const { path } = request;
-  const version = look.superblock?.version ?? formatVersion;
-  switch (look.reason) {
-    case "unknown-key": {
-      const held = request.keyIds.map(keyIdText).join(" and ") || "none";
-      const signed = `${path}: signed with key ${keyIdText(look.superblock?.keyId ?? 0)}`;
-      const remedy = "copy the key file from a host of that cluster";
-      return refuse(exitCodes.noPermission, `${signed}; the key file holds ${held}: ${remedy}`);
-    }
-    case "version-newer": {
-      const needs = version > formatVersion ? `format version ${version}` : "features of a newer one";
-      const remedy = `this program knows version ${formatVersion}: upgrade it`;
-      return refuse(exitCodes.dataError, `${path}: ${needs}; ${remedy}`);
-    }
-    case "version-older": {
-      const remedy = `this program knows version ${formatVersion}: format it anew`;
-      return refuse(exitCodes.dataError, `${path}: format version ${version}; ${remedy}`);
-    }
-    default:
-      return null;
-  }
-}
-
 /** A primary that is no good: says what there is instead, and what helps. */
 async function damagedRefusal(
   request: VolumeRequest,
@@ -125,7 +91,7 @@ async function damagedRefusal(
   const last = lastBlockOf(sizeBytes);
   const read = await transfers.read(last, 1);
   const backup = read.ok ? judgeSuperblock(read.bytes, last, sizeBytes, authenticity) : null;
-  const reason = primary.kind === "bad" ? (reasons[primary.reason] ?? primary.reason) : "it is empty";
+  const reason = faultText(primary);
   if (backup?.kind === "good") {
     const remedy = `mirrorbeat format --repair ${path}`;
     return refuse(
@@ -138,7 +104,7 @@ async function damagedRefusal(
     const remedy = "its backup is no good either: format it anew, or restore the volume";
     return refuse(exitCodes.dataError, `${path}: superblock: ${reason}; ${remedy}`);
   }
-  const labels = await labelsOn(transfers);
+  const labels = await labelsOn(device, request.deadlineMs);
   if (!labels.ok) return labels;
   if (labels.labels.length > 0) {
     const holds = `holds ${labelsText(labels.labels)}`;
@@ -186,6 +152,7 @@ async function examineOpened(
   device: BlockDevice,
   request: VolumeRequest,
 ): Promise<VolumeOpened> {
+  const { path } = request;
   const { geometry } = device;
   const refused = deviceRefusal(request, geometry);
   if (refused) return refused;
@@ -196,7 +163,7 @@ async function examineOpened(
   const authenticity = { mac: request.mac, crc32c: (bytes: Uint8Array) => blockIo.crc32c(bytes) };
   const primary = judgeSuperblock(read.bytes, 0, geometry.sizeBytes, authenticity);
   if (primary.kind !== "good") {
-    const foreign = foreignSuperblock(request, primary);
+    const foreign = foreignRefusal(path, primary, request.keyIds);
     return foreign ?? damagedRefusal(request, transfers, primary, authenticity);
   }
   const { superblock } = primary;
@@ -218,5 +185,3 @@ export async function openVolume(blockIo: BlockIo, request: VolumeRequest): Prom
   if (!result.ok) void opened.device.close();
   return result;
 }
-
-export type { Refusal };

@@ -133,6 +133,11 @@ export function settlingMs(timing: Timing): number {
   return waitMs(timing, 0) + timing.pollMs;
 }
 
+/** Longest that a host is left unjudged because a path to it was not watched long enough. */
+export function unjudgedLimitMs(timing: Timing): number {
+  return waitMs(timing, healthMax) + gapLimitMs(timing);
+}
+
 /** Longest an operator's takeover waits for its record to be durable on a volume of its own. */
 export function takeoverPublishLimitMs(timing: Timing): number {
   return Math.max(10_000, 4 * timing.writeLimitMs);

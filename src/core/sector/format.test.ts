@@ -8,8 +8,10 @@ import * as assert from "uvu/assert";
 import {
   clusterId,
   clusterName,
+  echoValues,
   goldenDatagram,
   goldens,
+  recordValues,
   samplePlan,
   sectorOf,
   volumeId,
@@ -195,17 +197,20 @@ testWhere(test, [needPython], "the Python decoder reads a datagram alike", () =>
 const at = (block: number, index = 0) => block * blockBytes + index * sectorBytes;
 const bytesOf = (name: string): Uint8Array => storedVector(name).bytes;
 
-/** A volume with its superblock, one good slot in which copy A is torn, and an echo block. */
+const echoBlock = samplePlan.echoBlock + 5 * samplePlan.echoBlocksPerCopy;
+
+/** A volume: slot 0 with one copy, slot 2 with copy A torn, an echo block, an echo that is old. */
 function image(): Uint8Array {
   const bytes = new Uint8Array(samplePlan.blocks * blockBytes);
   bytes.set(bytesOf("superblock"), at(0));
   bytes.set(bytesOf("superblock-backup"), at(samplePlan.backupBlock));
-  bytes.set(bytesOf("record-leaving"), at(8));
+  bytes.set(sectorOf("record", recordValues({ serial: 1000n, echoSectors: 2 })), at(8));
   bytes.set(bytesOf("echo-beside-record"), at(8, 1));
+  bytes.set(sectorOf("echo", echoValues({ index: 2, firstPeer: 9, serial: 999n })), at(8, 2));
   bytes.set(bytesOf("record-copy-a").subarray(0, 100), at(12));
   bytes.set(bytesOf("record-copy-b"), at(13));
-  const echo = goldens.find(({ name }) => name === "echo-in-echo-block");
-  bytes.set(bytesOf("echo-in-echo-block"), at(echo?.place.block ?? 0, 3));
+  const far = { copy: 1, slot: 2, block: echoBlock, index: 3, firstPeer: 90, count: 0, echoes: [] };
+  bytes.set(sectorOf("echo", echoValues({ ...far, serial: 1002n })), at(echoBlock, 3));
   return bytes;
 }
 
@@ -225,14 +230,13 @@ testWhere(test, [needPython], "the Python decoder reads a whole volume", () => {
     assert.equal(whole.superblock, { copy: 0, opened: "valid", volumeId });
     assert.equal(whole.plan, { ...samplePlan });
     const [first, second, third, fourth] = whole.slots;
-    assert.equal(first?.newest, { copy: 0, incarnation: "7", serial: "1003" });
+    assert.equal(first?.newest, { copy: 0, incarnation: "7", serial: "1000" });
     assert.equal(first?.copies.map(({ opened }) => opened), ["valid", "empty"]);
     assert.equal(first?.echoes.map(({ block, index, opened }) => [block, index, opened]), [[8, 1, "valid"]]);
     assert.is(second?.newest, null);
     assert.equal(third?.newest, { copy: 1, incarnation: "7", serial: "1002" });
     assert.equal(third?.copies.map(({ opened }) => opened), ["checksum", "valid"]);
-    const echo = goldens.find(({ name }) => name === "echo-in-echo-block");
-    assert.equal(third?.echoes.map(({ block, index, opened }) => [block, index, opened]), [[echo?.place.block, 3, "valid"]]);
+    assert.equal(third?.echoes.map(({ block, index, opened }) => [block, index, opened]), [[echoBlock, 3, "valid"]]);
     assert.is(fourth?.newest, null);
 
     bytes.fill(0xff, 0, blockBytes);

@@ -66,7 +66,8 @@ function beginPaths(setup: Setup): Record<string, PathState> {
 }
 
 function beginPeers(setup: Setup): Peer[] {
-  const { config, switches, marks } = setup;
+  const { config, switches, marks, nowMs } = setup;
+  const watch = beginWatch(nowMs);
   return config.sites
     .filter((site) => site.name !== config.self.site)
     .flatMap((site) =>
@@ -75,7 +76,7 @@ function beginPeers(setup: Setup): Peer[] {
         const sightings: Record<string, Sighting> = {};
         const own: Record<string, Position> = {};
         for (const path of names) {
-          sightings[path] = beginSighting(config.timing.intervalMs);
+          sightings[path] = beginSighting(config.timing.intervalMs, nowMs, watch);
           const mark = marks[`${host.name} ${path}`];
           if (mark) own[path] = mark;
         }
@@ -116,6 +117,7 @@ export function begin(setup: Setup): State {
     role: ours ? "starting" : "standby",
     roleReason: ours ? "no fresh peer has confirmed our term yet" : "another site owns the term",
     siblingActive: false,
+    siblings: {},
     stopping: false,
     selfEnabled: setup.switches.hosts[config.self.host] ?? true,
     paths: beginPaths(setup),

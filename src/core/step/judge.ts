@@ -1,7 +1,7 @@
 /** Sightings into verdicts: paths, then hosts, then host groups. */
 import type { CoreEvent } from "../base/event.ts";
 import { siteNamed } from "../base/config.ts";
-import { beaconAdvancesMin, unchangedReadsMin } from "../base/timing.ts";
+import { beaconAdvancesMin, unchangedReadsMin, unjudgedLimitMs } from "../base/timing.ts";
 import {
   deadlineMs,
   expectedArrivalMs,
@@ -174,8 +174,22 @@ function levelOf(verdict: Verdict): CoreEvent["level"] {
   return verdict.action === "none" ? "notice" : "warning";
 }
 
+/**
+ * While a path in use is only beginning to be watched, half of the evidence is missing: the host
+ * keeps the verdict that it had, or has none, rather than be called half dead.
+ */
+function isBeginning(state: State, peer: Peer): boolean {
+  return Object.entries(peer.sightings).some(
+    ([path, { status, startingMs }]) =>
+      status === "starting" &&
+      pathInUse(state, peer, path) &&
+      state.nowMs - startingMs < unjudgedLimitMs(state.config.timing),
+  );
+}
+
 function updateVerdict(state: State, peer: Peer, events: CoreEvent[]): Peer {
   if (peer.verdict?.row === "1" && allWell(state, peer)) return peer;
+  if (lastWordOf(peer) === "running" && isBeginning(state, peer)) return peer;
   const verdict = verdictOf(state, peer);
   const was = peer.verdict;
   if (was && was.row === verdict.row && was.action === verdict.action) return peer;
@@ -195,7 +209,8 @@ function updatePath(state: State, peer: Peer, path: string, actions: Action[]): 
   const status = judge(sighting, watch, state.config.timing, state.nowMs);
   if (status === sighting.status) return peer;
   if (path !== networkPath) actions.push({ kind: "query-pair", mirror: path });
-  const judged: Sighting = { ...sighting, status };
+  const startingMs = status === "starting" ? state.nowMs : sighting.startingMs;
+  const judged: Sighting = { ...sighting, status, startingMs };
   return { ...peer, sightings: { ...peer.sightings, [path]: judged } };
 }
 
@@ -228,16 +243,18 @@ function groupVerdicts(state: State, events: CoreEvent[], actions: Action[]): St
   let { groups } = state;
   for (const site of new Set(state.peers.map((peer) => peer.host.site))) {
     const members = state.peers.filter(
-      (peer) =>
-        peer.host.site === site && peer.enabled && !peer.host.beacon && peer.verdict !== null,
+      (peer) => peer.host.site === site && peer.enabled && !peer.host.beacon,
     );
     if (members.length === 0) continue;
+    const was = groups[site];
+    // A member that is not judged yet changes nothing, except that it takes eligibility back.
+    const unjudged = members.some((peer) => peer.verdict === null);
+    if (unjudged && was?.action !== "eligible") continue;
     const quorum = siteNamed(state.config, site)?.quorum ?? 1;
     const verdict = judgeGroup(
-      members.map((peer) => peer.verdict as Verdict),
+      members.map((peer) => peer.verdict ?? verdictOf(state, peer)),
       quorum,
     );
-    const was = groups[site];
     if (was && was.row === verdict.row && was.action === verdict.action) continue;
     groups = { ...groups, [site]: verdict };
     const { row, action } = verdict;

@@ -78,6 +78,8 @@ export type State = {
   readonly roleReason: string;
   /** A host of our own site that is active under this site's term. */
   readonly siblingActive: boolean;
+  /** What was seen of each other host of our own site, by its name. */
+  readonly siblings: Readonly<Record<string, { readonly at: Position; readonly advances: number }>>;
   readonly stopping: boolean;
   /** Switched off by its own operator: it beats no more, and is not judged by others. */
   readonly selfEnabled: boolean;

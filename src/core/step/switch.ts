@@ -10,11 +10,12 @@ function targetName(target: SwitchTarget): string {
 
 /** A peer that begins anew: nothing is judged of it before it was watched afresh. */
 function anew(state: State, peer: Peer, enabled: boolean): Peer {
+  const { nowMs } = state;
   const sightings = Object.fromEntries(
-    Object.keys(peer.sightings).map((path) => [
-      path,
-      beginSighting(state.config.timing.intervalMs),
-    ]),
+    Object.keys(peer.sightings).map((path) => {
+      const watch = state.paths[path]?.watch ?? beginWatch(nowMs);
+      return [path, beginSighting(state.config.timing.intervalMs, nowMs, watch)];
+    }),
   );
   const marks = keptMarks(peer);
   return { ...peer, enabled, sightings, marks, pathsOff: [], linkProvenMs: {}, verdict: null };
@@ -24,13 +25,14 @@ function anew(state: State, peer: Peer, enabled: boolean): Peer {
 function pathAnew(state: State, path: string): State {
   const known = state.paths[path];
   if (!known) return state;
+  const watch = beginWatch(state.nowMs);
   const peers = state.peers.map((peer) => {
     const sighting = peer.sightings[path];
     if (!sighting) return peer;
-    const fresh = beginSighting(state.config.timing.intervalMs);
+    const fresh = beginSighting(state.config.timing.intervalMs, state.nowMs, watch);
     return { ...peer, marks: keptMarks(peer), sightings: { ...peer.sightings, [path]: fresh } };
   });
-  const paths = { ...state.paths, [path]: { ...known, watch: beginWatch(state.nowMs) } };
+  const paths = { ...state.paths, [path]: { ...known, watch } };
   return { ...state, peers, paths };
 }
 

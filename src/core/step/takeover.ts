@@ -7,16 +7,18 @@
  */
 import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
-import { takeoverPublishLimitMs } from "../base/timing.ts";
+import { takeoverPublishLimitMs, unjudgedLimitMs } from "../base/timing.ts";
 import { nextRole, nextTerm, ownerOf, takeoverRefusal } from "../decision.ts";
+import { comparePositions } from "../record.ts";
 import { roles } from "../sector/layout.ts";
-import { isSettled } from "./judge.ts";
+import { isSettled, pathInUse } from "./judge.ts";
 import { pathsOut } from "./publish.ts";
 import {
   type Action,
   type HookFacts,
   type Input,
   networkPath,
+  type Peer,
   type State,
   type Step,
 } from "./state.ts";
@@ -29,11 +31,27 @@ export function siteOf(state: State, term: bigint): string {
 export function learnTerm(state: State, term: bigint, from: string): Step {
   if (term <= state.term) return { state, actions: [], events: [] };
   const fields = { term, was: state.term, owner: siteOf(state, term), from };
-  return {
-    state: { ...state, term },
+  const learnt: Step = {
+    state: { ...state, term, siblingActive: false },
     actions: [{ kind: "store-term", term }],
     events: [{ level: "warning", ev: "term", fields }],
   };
+  // A hook that runs is awaited: what it began is undone when it ends (hookEnded).
+  const overtaken = ownerOf(term) !== state.ownSiteId && state.takeover?.phase !== "hook";
+  if (!overtaken || !state.takeover) return learnt;
+  const ended = endTakeover(learnt.state, exitCodes.unsafe, overtakenText(learnt.state), "overtaken");
+  return {
+    state: ended.state,
+    actions: [...learnt.actions, ...ended.actions],
+    events: [...learnt.events, ...ended.events],
+  };
+}
+
+function overtakenText(state: State): string {
+  return (
+    `not taken over: meanwhile ${siteOf(state, state.term)} took the term ${state.term}; ` +
+    "look at `mirrorbeat status` before you run it again"
+  );
 }
 
 function hookFacts(state: State, role: string, reason: string): HookFacts {
@@ -41,13 +59,19 @@ function hookFacts(state: State, role: string, reason: string): HookFacts {
   return { event: "role", oldState: state.role, newState: role, peer, term: state.term, reason };
 }
 
-/** Whether a fresh record of some peer host shows no higher term than ours. */
+/**
+ * Whether a fresh record of some peer host shows no higher term than ours. Advancing is not fresh
+ * enough: a link that comes back delivers the backlog of the time before. The record must come
+ * with an echo of this very start of ours, so it was written after it.
+ */
 function peerFresh(state: State): boolean {
   return state.peers.some(
-    (peer) =>
-      peer.word !== null &&
-      peer.word.term <= state.term &&
-      Object.values(peer.sightings).some((sighting) => sighting.status === "ok"),
+    ({ word, echo, sightings }) =>
+      word !== null &&
+      word.term <= state.term &&
+      echo?.incarnation === state.incarnation &&
+      word.serial >= echo.writtenSerial &&
+      Object.values(sightings).some((sighting) => sighting.status === "ok"),
   );
 }
 
@@ -82,15 +106,24 @@ export function settleRole(state: State): Step {
 
 /** The site's role is one: a standby host whose sibling took over under our term is active too. */
 function siblingChange(state: State, ownsTerm: boolean) {
-  const joins =
-    ownsTerm && state.siblingActive && (state.role === "standby" || state.role === "starting");
+  const joins = ownsTerm && state.siblingActive && state.role !== "active";
   if (!joins || state.takeover) return null;
   return { role: "active", reason: "a host of this site is active in our term" } as const;
 }
 
-export function seeSibling(state: State, input: Extract<Input, { kind: "sibling" }>): Step {
-  const learnt = learnTerm(state, input.record.term, input.record.hostName);
-  const active = input.record.role === roles.active && input.record.term === learnt.state.term;
+export function seeSibling(before: State, input: Extract<Input, { kind: "sibling" }>): Step {
+  const { record } = input;
+  const was = before.siblings[record.hostName];
+  const advanced = !was || comparePositions(record, was.at) > 0;
+  const at = advanced ? { incarnation: record.incarnation, serial: record.serial } : was.at;
+  const advances = was ? was.advances + (advanced ? 1 : 0) : 0;
+  const siblings = { ...before.siblings, [record.hostName]: { at, advances } };
+  const state: State = advanced ? { ...before, siblings } : before;
+  const learnt = learnTerm(state, record.term, record.hostName);
+  // Each volume of ours may hold one last record of a host that is long dead: more than these.
+  const volumes = state.config.mirrors.filter(({ writer }) => writer === state.config.self.site);
+  const beats = advanced && advances >= Math.max(1, volumes.length);
+  const active = beats && record.role === roles.active && record.term === learnt.state.term;
   const siblingActive = active || (learnt.state.siblingActive && learnt.state.term === state.term);
   if (siblingActive === learnt.state.siblingActive) return learnt;
   return { ...learnt, state: { ...learnt.state, siblingActive } };
@@ -116,11 +149,11 @@ export function beginTakeover(state: State, input: Extract<Input, { kind: "takeo
     return { state, actions: [answer(exitCodes.ok, message)], events: [] };
   }
   const hosts = state.peers
-    .filter((peer) => peer.enabled && !peer.host.beacon && peer.verdict !== null)
+    .filter((peer) => peer.enabled && !peer.host.beacon)
     .map((peer) => ({
       name: peer.host.name,
-      verdict: peer.verdict as NonNullable<typeof peer.verdict>,
-      settled: isSettled(state, peer) || peer.verdict?.row === "0c" || longWatched(state),
+      verdict: peer.verdict,
+      settled: isSettled(state, peer) || peer.verdict?.row === "0c" || longWatched(state, peer),
     }));
   const refusal = takeoverRefusal({
     policy: state.config.policy,
@@ -141,16 +174,19 @@ export function beginTakeover(state: State, input: Extract<Input, { kind: "takeo
     deadlineMs,
   } as const;
   return {
-    state: { ...state, term, takeover },
+    state: { ...state, term, takeover, siblingActive: false },
     actions: [{ kind: "store-term", term }],
     events: [told("begin", { term, force: String(input.force) })],
   };
 }
 
-/** After a long watch an unseen host is simply not there; an operator may say so. */
-function longWatched(state: State): boolean {
-  const { timing } = state.config;
-  return state.nowMs - state.startedMs >= 2 * (timing.intervalMs + 8 * timing.marginMs);
+/** After a long watch on every path an unseen host is simply not there; an operator may say so. */
+function longWatched(state: State, peer: Peer): boolean {
+  return Object.entries(peer.sightings).every(([path, { startingMs }]) => {
+    const sinceMs = Math.max(startingMs, state.paths[path]?.watch.windowMs ?? state.nowMs);
+    const watchedMs = state.nowMs - sinceMs;
+    return !pathInUse(state, peer, path) || watchedMs >= 2 * unjudgedLimitMs(state.config.timing);
+  });
 }
 
 function endTakeover(state: State, code: number, message: string, step: string): Step {
@@ -163,9 +199,12 @@ function endTakeover(state: State, code: number, message: string, step: string):
   };
 }
 
-/** The role that remains when a takeover stops half-way: we own the term, and are not active. */
+/**
+ * The role that remains when a takeover stops half-way: we own the term and are not active, and
+ * only the operator's next command changes that; a fresh peer does not.
+ */
 function halted(step: Step, reason: string): Step {
-  return { ...step, state: { ...step.state, role: "starting", roleReason: reason } };
+  return { ...step, state: { ...step.state, role: "transitioning", roleReason: reason } };
 }
 
 export function termStored(state: State, input: Extract<Input, { kind: "term-stored" }>): Step {
@@ -235,6 +274,7 @@ export function hookEnded(state: State, input: Extract<Input, { kind: "hook-ende
   };
   if (input.hook !== "takeover" || state.takeover?.phase !== "hook")
     return { state, actions: [], events: [event] };
+  if (ownerOf(state.term) !== state.ownSiteId) return overtakenInHook(state, event);
   if (input.ok) {
     const active = becomeActive(state, `service hook ${input.detail}`);
     return { ...active, events: [event, ...active.events] };
@@ -247,6 +287,18 @@ export function hookEnded(state: State, input: Extract<Input, { kind: "hook-ende
     message,
   );
   return { ...ended, events: [event, ...ended.events] };
+}
+
+/** Another site took a higher term while our service was being started: it is stopped again. */
+function overtakenInHook(state: State, event: CoreEvent): Step {
+  const message = overtakenText(state);
+  const ended = endTakeover(state, exitCodes.unsafe, message, "overtaken");
+  const facts = hookFacts(state, "standby", message);
+  return {
+    state: ended.state,
+    actions: [...ended.actions, { kind: "run-hook", hook: "superseded", facts }],
+    events: [event, ...ended.events],
+  };
 }
 
 /** A takeover whose record does not become durable in time ends there, the term raised. */

@@ -18,7 +18,9 @@
  *
  * **Never make a blocking call on the device from this process** (fs.*Sync, execFileSync of a tool
  * that opens it): the server that would answer it lives in this event loop. The program's own
- * block I/O does not block, and child processes may do as they please.
+ * block I/O does not block, and child processes may do as they please. Nor start a child process
+ * while `filePath` is open here: what the child closes before it runs is flushed, and the run-time
+ * waits for that. (The device itself has nothing to flush.)
  *
  * Nothing is left behind: a detached watcher ends every hang and removes the device, the daemon and
  * the folder when this process is gone, however it went, or when `limitSeconds` have passed.

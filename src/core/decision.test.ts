@@ -1,0 +1,108 @@
+/** Terms, roles, and why a takeover is refused. */
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { exitCodes } from "./base/exit-codes.ts";
+import { nextRole, nextTerm, ownerOf, type Role, takeoverRefusal, termOf } from "./decision.ts";
+import { everyEvidence, judgeEvidence, type Verdict } from "./verdict.ts";
+
+const site = fc.integer({ min: 1, max: 255 });
+const counter = fc.bigInt({ min: 0n, max: 2n ** 48n });
+
+test("the next term is higher than any of the same counter, and its owner's own", () => {
+  fc.assert(
+    fc.property(counter, site, site, site, (count, a, b, c) => {
+      const term = termOf(count, a);
+      assert.is(ownerOf(term), a);
+      const next = nextTerm(term, b);
+      assert.is(ownerOf(next), b);
+      assert.ok(next > term);
+      assert.ok(next > termOf(count, c));
+    }),
+    { numRuns: 500 },
+  );
+  assert.is(termOf(1n, 1), 257n);
+  assert.is(nextTerm(257n, 2), 514n);
+  assert.is(nextTerm(767n, 1), 769n);
+});
+
+const roles: readonly Role[] = ["starting", "active", "standby", "transitioning"];
+const facts = roles.flatMap((role) =>
+  [false, true].flatMap((ownsTerm) =>
+    [false, true].flatMap((peerFresh) =>
+      [false, true].map((takingOver) => ({ role, ownsTerm, peerFresh, takingOver })),
+    ),
+  ),
+);
+
+test("the role after every combination of facts", () => {
+  for (const fact of facts) {
+    const { role, ownsTerm, peerFresh, takingOver } = fact;
+    const next = nextRole(fact)?.role ?? role;
+    const expected: Role = takingOver
+      ? "transitioning"
+      : !ownsTerm
+        ? "standby"
+        : role === "starting" && peerFresh
+          ? "active"
+          : role;
+    assert.is(next, expected, JSON.stringify(fact));
+  }
+});
+
+test("nobody becomes active but from starting, owning the term, with a fresh peer", () => {
+  for (const fact of facts) {
+    if (nextRole(fact)?.role !== "active") continue;
+    assert.equal(fact, { role: "starting", ownsTerm: true, peerFresh: true, takingOver: false });
+  }
+});
+
+const verdicts = new Map<string, Verdict>();
+for (const evidence of everyEvidence()) {
+  for (const lastWord of ["running", "given-away", "failed", "leaving"] as const) {
+    const verdict = judgeEvidence({ ...evidence, lastWord });
+    verdicts.set(verdict.row, verdict);
+  }
+}
+const host = (row: string, settled = true) => ({
+  name: `h${row}`,
+  verdict: verdicts.get(row) as Verdict,
+  settled,
+});
+const base = { policy: "operator", force: false, alreadyActive: false } as const;
+
+test("one host that beats on any path is enough to refuse, and is named", () => {
+  for (const row of ["1", "2", "2b", "3", "3b", "3c", "4", "0b"]) {
+    const refusal = takeoverRefusal({ ...base, hosts: [host("9"), host(row)] });
+    assert.is(refusal?.code, exitCodes.unsafe, row);
+    assert.match(refusal?.message ?? "", new RegExp(`h${row} \\(row ${row}\\)`));
+  }
+});
+
+test("silent or departed hosts do not stand in the operator's way", () => {
+  for (const row of ["0", "0c", "5", "6", "7", "8", "9", "10"]) {
+    assert.is(takeoverRefusal({ ...base, hosts: [host(row)] }), null, row);
+  }
+});
+
+test("a host not watched long enough refuses, whatever its row", () => {
+  for (const row of ["5", "9", "10"]) {
+    const refusal = takeoverRefusal({ ...base, hosts: [host(row, false)] });
+    assert.is(refusal?.code, exitCodes.unsafe);
+    assert.match(refusal?.message ?? "", /not watched long enough/);
+  }
+});
+
+test("where no path leads to a host nothing can be told of it: refused", () => {
+  const refusal = takeoverRefusal({ ...base, hosts: [host("11")] });
+  assert.is(refusal?.code, exitCodes.unsafe);
+  assert.match(refusal?.message ?? "", /h11/);
+});
+
+test("force is the operator's own answer to all of it", () => {
+  for (const row of verdicts.keys()) {
+    assert.is(takeoverRefusal({ ...base, force: true, hosts: [host(row, false)] }), null);
+  }
+});
+
+test.run();

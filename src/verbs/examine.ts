@@ -1,0 +1,1 @@
+export async function examineVerb(){return 0 as const}

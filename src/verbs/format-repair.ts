@@ -1,0 +1,55 @@
+/** `format --repair`: one superblock restored from the other. */
+import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
+import { plainText } from "../console/examine-sizes.ts";
+import { keyIdText, macWith } from "../host/key-file.ts";
+import { Transfers } from "../volume/device-io.ts";
+import { planRepair, type Repair, repairVolume } from "../volume/repair.ts";
+import { deadlineMs, openClaimed, type Run, tellRefusal } from "./format-run.ts";
+
+const others = { primary: "backup", backup: "primary" } as const;
+
+function tell(run: Run, path: string, repair: Repair | null, done: boolean): ExitCode {
+  const { io, json } = run;
+  const code = repair === null || done ? exitCodes.ok : exitCodes.usage;
+  if (json) {
+    const { restores = null, fault = null } = repair ?? {};
+    io.out(`${JSON.stringify({ schema: 1, ok: true, repaired: done, restores, fault, device: path })}\n`);
+    return code;
+  }
+  if (repair === null) {
+    io.out(`${path}: nothing to repair: superblock and backup are good\n`);
+    return code;
+  }
+  const { restores, superblock, fault } = repair;
+  const { clusterName, writerSite, readerSite, volumeId, keyId } = superblock;
+  io.out(
+    `${done ? "repaired" : "would repair"}: ${restores} superblock, from the ${others[restores]}\n` +
+      `  device   ${path}\n` +
+      `  fault    ${fault}\n` +
+      `  volume   ${volumeId}\n` +
+      `  cluster  ${clusterName}, written by ${writerSite}, read by ${readerSite}\n` +
+      `  key      ${keyIdText(keyId)} signed the good one\n`,
+  );
+  io.out(
+    done ? `next: mirrorbeat examine ${path}\n` : "nothing was changed; add --yes to do it\n",
+  );
+  return code;
+}
+
+export async function runRepair(run: Run, device: string): Promise<ExitCode> {
+  const { io, json, blockIo, keys, force } = run;
+  const opened = await openClaimed(run, device);
+  if (!opened.ok) return tellRefusal(io, json, opened.refusal);
+  const transfers = Transfers.on(opened.device, deadlineMs);
+  if ("refusal" in transfers) return tellRefusal(io, json, transfers.refusal);
+  const authenticity = { mac: macWith(keys), crc32c: (bytes: Uint8Array) => blockIo.crc32c(bytes) };
+  const keyIds = [keys.signing.id, ...keys.accepted.map((key) => key.id)];
+  const planned = await planRepair(transfers, { ...authenticity, keyIds, force });
+  if (!planned.ok) return tellRefusal(io, json, planned.refusal);
+  const { repair } = planned;
+  const path = plainText(device);
+  if (repair === null || !run.yes) return tell(run, path, repair, false);
+  const seal = { ...authenticity, keyId: keys.signing.id };
+  const refused = await repairVolume(transfers, repair, seal);
+  return refused ? tellRefusal(io, json, refused.refusal) : tell(run, path, repair, true);
+}
