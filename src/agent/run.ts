@@ -236,6 +236,8 @@ export async function runAgent(
     fields: {
       host: config.self.host,
       site: config.self.site,
+      role: state.role,
+      term: state.term,
       incarnation: ready.incarnation,
       engine: ready.io.engine,
       version: options.version,

@@ -52,8 +52,9 @@ export function startProgram(
     const lines = (rest + data.toString("latin1")).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
+      // Agents prefix a line with its syslog level, the copier with its time.
       const event = parseEventLine(line.replace(/^<\d>/, "1970-01-01T00:00:00Z "));
-      if (event && line.startsWith("<")) onEvent(event.fields);
+      if (event) onEvent(event.fields);
       else onLine(line);
     }
   });

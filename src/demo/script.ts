@@ -14,7 +14,8 @@ import {
   type Stage,
   volume,
 } from "./stage.ts";
-import { conditionWaiter, forgetHost, newScene, type Scene, takeEvent } from "./watch.ts";
+import { conditionWaiter } from "./wait.ts";
+import { forgetHost, newScene, type Scene, takeEvent } from "./watch.ts";
 
 export type DemoOptions = {
   readonly intervalMs: number;
@@ -42,6 +43,9 @@ function random(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** Time to read, and for a bystander to reach for kill. */
+const watchingMs = 2000;
 
 const deadRows = new Set(["5", "6", "7", "8", "9", "10"]);
 const siteA: readonly HostName[] = ["a1", "a2"];
@@ -77,6 +81,8 @@ async function beating(play: Play): Promise<string | null> {
   );
   if (fault) return fault;
   line("BEATING      a>b, b>a and lan: every host is seen on both paths (row 1)");
+  line("             (kill -9 any of these pids yourself: it will be found)");
+  await new Promise((resolve) => setTimeout(resolve, watchingMs));
   return play.wait(
     () => scene.roles.get("a1") === "active" && scene.roles.get("b1") === "standby",
     "roles",

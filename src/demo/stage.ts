@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { healthMax, mirrorDetectionBoundMs, timingDefaults } from "../core/base/timing.ts";
 import type { Timing } from "../core/base/config.ts";
+import { conditionWaiter } from "./wait.ts";
 import { freePort, type Lan, openLan } from "./relay.ts";
 import { type ProgramEvent, runCommand, type Running, startProgram } from "./processes.ts";
 
@@ -170,6 +171,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-demo-"));
   const { timing } = options;
   const { lan } = await prepare(folder, timing);
+  const paired = conditionWaiter();
+  const states = new Map<string, string>();
   const copiers = mirrors.map(({ name }) =>
     startProgram(
       [
@@ -177,10 +180,15 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         "--control", copierSocket(folder, name),
         "--link-timeout", String(linkTimeoutIntervals * timing.intervalMs),
       ], // biome-ignore format: a command line
-      () => undefined,
+      (event) => {
+        if (event["ev"] === "pair") states.set(name, event["state"] ?? "");
+        paired.poke();
+      },
       (line) => options.onLine("remotecopy", line),
     ),
   );
+  const all = () => mirrors.every(({ name }) => states.get(name) === "paired");
+  if (!(await paired.until(all, commandMs))) throw new Error("the copiers made no pair in time");
   const agents = new Map<HostName, Running>();
   const config = (host: HostName): string => path.join(folder, host, "mirrorbeat.toml");
   return {

@@ -41,7 +41,8 @@ function countActives(scene: Scene): void {
 export function takeEvent(scene: Scene, host: HostName, event: ProgramEvent, atMs: number): void {
   switch (event["ev"]) {
     case "start":
-      scene.roles.set(host, "starting");
+      scene.roles.set(host, event["role"] ?? "");
+      scene.terms.set(host, event["term"] ?? "");
       scene.groups.delete(host);
       break;
     case "role":
@@ -72,29 +73,4 @@ export function takeEvent(scene: Scene, host: HostName, event: ProgramEvent, atM
 export function forgetHost(scene: Scene, host: HostName): void {
   scene.roles.delete(host);
   scene.groups.delete(host);
-}
-
-/** Waits until `holds` is true, asked after each event; false at the deadline. */
-export function conditionWaiter() {
-  const waiting = new Set<() => void>();
-  return {
-    poke: () => {
-      for (const check of waiting) check();
-    },
-    until(holds: () => boolean, deadlineMs: number): Promise<boolean> {
-      if (holds()) return Promise.resolve(true);
-      return new Promise((resolve) => {
-        const end = (result: boolean): void => {
-          clearTimeout(timer);
-          waiting.delete(check);
-          resolve(result);
-        };
-        const check = (): void => {
-          if (holds()) end(true);
-        };
-        const timer = setTimeout(() => end(holds()), deadlineMs);
-        waiting.add(check);
-      });
-    },
-  };
 }

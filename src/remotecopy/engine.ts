@@ -298,7 +298,7 @@ export class Engine {
   private async scanIfDue(): Promise<CopyFault | null> {
     const nowMs = this.options.nowMs();
     if (this.pace.nextMs(nowMs) > nowMs) return null;
-    const hasNews = this.pace.hasNews;
+    const hasNews = this.pace.hasUnexplainedNews;
     const before = this.queue.blocks;
     const fault = await this.scan(this.plan.next(nowMs, this.pace.isQuiet(nowMs)));
     if (fault) return fault;

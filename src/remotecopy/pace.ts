@@ -57,6 +57,11 @@ export class Pace {
     return this.newsMs >= this.lastScanMs;
   }
 
+  /** News that no change found lately explains: somebody wrote where no scan has looked. */
+  get hasUnexplainedNews(): boolean {
+    return this.hasNews && this.newsMs - this.foundMs > newsGraceMs;
+  }
+
   isQuiet(nowMs: number): boolean {
     return nowMs - this.foundMs > quietMs;
   }

@@ -1,7 +1,7 @@
 /**
  * Which parts of the PVOL a scan reads. A heartbeat volume is mostly still: what changed lately will
  * change again, so those regions are read in every scan and the others in turns, a whole sweep in
- * about a second. Bytes only: nothing here knows what a block means.
+ * a second or two. Bytes only: nothing here knows what a block means.
  *
  * A small volume is read whole each time; there one read costs no more than several.
  *
@@ -21,8 +21,8 @@ const smallBlocks = 256;
 const hotMs = 120_000;
 const hotRegionsMax = 64;
 const sweepMs = 1000;
-/** 64 MiB a second at most, and a quarter of that while nothing changes. */
-const sweepRegionsPerMsMax = 1.024;
+/** 32 MiB a second at most, and a quarter of that while nothing changes. */
+const sweepRegionsPerMsMax = 0.512;
 const quietFactor = 4;
 /** One scan never reads more of the sweep than this. */
 const sliceRegionsMax = 64;

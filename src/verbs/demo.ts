@@ -16,7 +16,7 @@ const help = `mirrorbeat demo [--interval MS] [--seed N] [--keep] [--json]
   --interval MS  heartbeat interval, 100 to 1000 (default 250)
   --seed N       chooses the moments at which the faults strike
   --keep         leaves the volumes, and says how to examine them
-  --json         talk on standard error; one JSON object as the last line
+  --json         one JSON object as the last line
 
 exit codes
   0 every step as promised   64 command line   70 a step was not
@@ -45,8 +45,7 @@ export async function demoVerb(args: readonly string[], io: VerbIo): Promise<Exi
   const seed = values.seed === undefined ? randomInt(1, 1_000_000) : Number(values.seed);
   if (!Number.isInteger(seed) || seed < 0)
     return usageError(io, "demo", `--seed ${values.seed}: a whole number`);
-  const say = values.json ? io.err : io.out;
-  const result = await runDemo({ intervalMs, seed, keep: values.keep ?? false, say });
+  const result = await runDemo({ intervalMs, seed, keep: values.keep ?? false, say: io.out });
   if (values.json) io.out(`${JSON.stringify({ schema: 1, ...result })}\n`);
   return result.ok ? exitCodes.ok : exitCodes.software;
 }

@@ -32,7 +32,7 @@ mirrorbeat remotecopy --control SOCKET COMMAND [--json]
   was not yet scanned when this process dies is not there. A volume that has
   been still for 5 s, or whose writes the kernel announces, is scanned every
   100 ms and at each announcement. A PVOL over 1 MiB: blocks that seldom
-  change are looked at about once a second.
+  change are looked at every second or two.
 
   --control SOCKET     where commands are taken; its folder must be yours
   --lag MS             copy each change so much later, in order (default 0)
