@@ -2,11 +2,10 @@
  * The agent: the shell around step(). It turns reads, datagrams, clocks and commands into inputs,
  * and carries out the actions. It moves values and decides nothing.
  */
-import { ownHost, ownSite, siteNamed } from "../core/base/config.ts";
+import { type Config, type HostConfig, ownHost, ownSite, siteNamed } from "../core/base/config.ts";
 import type { CoreEvent } from "../core/base/event.ts";
 import type { ExitCode } from "../core/base/exit-codes.ts";
 import type { Read } from "../core/observation.ts";
-import type { Position } from "../core/record.ts";
 import { step } from "../core/step.ts";
 import type { Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
@@ -20,14 +19,14 @@ import {
 } from "../core/step/state.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Endpoint } from "../network/endpoint.ts";
-import { drainLan, peersToSend, sendLan } from "./lan.ts";
+import { addressees, drainLan, sendLan } from "./lan.ts";
 import type { Memory } from "./memory.ts";
-import { type MirrorOut, mirrorOut } from "./mirror-out.ts";
+import { MirrorOut } from "./mirror-out.ts";
 import type { PairWatch } from "./pairs.ts";
 import { runSchedule, type Schedule } from "./schedule.ts";
 import type { EchoSet, Writer } from "./seal.ts";
-import type { Ready } from "./startup.ts";
-import { type Poll, type Reader, volumeReader } from "./svol.ts";
+import type { OwnVolume, PeerVolume, Ready } from "./startup.ts";
+import { type Poll, Reader } from "./svol.ts";
 
 /** What the agent needs of the world beside its volumes. */
 export type World = {
@@ -47,298 +46,315 @@ export type World = {
 
 export type Answer = { readonly code: ExitCode; readonly message: string };
 
-export type Agent = {
-  readonly state: State;
-  readonly readers: Readonly<Record<string, Reader>>;
-  readonly writers: Readonly<Record<string, MirrorOut>>;
-  takeover(force: boolean): Promise<Answer>;
-  switch(target: SwitchTarget, on: boolean): Promise<void>;
-  /** Writes LEAVING on every path, waits for it within the limit, and stops. */
-  stop(limitMs: number): Promise<void>;
-};
+type Publish = Extract<Action, { kind: "publish" }>;
 
 /** Marks and switches are kept now and then; terms and incarnations at once. */
 const memoryPeriodMs = 30_000;
+/** A farewell may be lost on the way: it is sent more than once. */
 const farewellDatagrams = 3;
+const readDeadlineMsMin = 2000;
 
-export function startAgent(begun: State, ready: Ready, world: World, switches: Switches): Agent {
-  let state = begun;
-  let kept: Switches = switches;
-  const { config } = begun;
-  const { clock } = world;
-  const host = ownHost(config);
-  const site = ownSite(config);
-  const writer: Writer = { clusterId: ready.clusterId, siteId: site.id, slot: host.slot };
-  const answers = new Map<number, (answer: Answer) => void>();
-  let nextAnswer = 1;
+const slotsOf = (hosts: readonly HostConfig[]): number =>
+  Math.max(...hosts.map((host) => host.slot)) + 1;
 
-  const memory = (): Memory => ({
-    incarnation: state.incarnation,
-    term: state.term,
-    marks: highWaterMarks(state) as Readonly<Record<string, Position>>,
-    switches: kept,
-  });
+export class Agent {
+  readonly readers: Readonly<Record<string, Reader>>;
+  readonly writers: Readonly<Record<string, MirrorOut>>;
+  private current: State;
+  private kept: Switches;
+  private readonly ready: Ready;
+  private readonly world: World;
+  private readonly writer: Writer;
+  private readonly pairs: PairWatch;
+  private readonly schedule: Schedule;
+  private readonly answers = new Map<number, (answer: Answer) => void>();
+  private nextAnswer = 1;
 
-  const apply = (input: Input): void => {
-    const result = step(state, input);
-    state = result.state;
-    for (const event of result.events) world.tell(event);
-    for (const action of result.actions) perform(action);
-  };
+  /** Begins at once: the first beat goes out in this turn of the event loop. */
+  constructor(begun: State, ready: Ready, world: World, switches: Switches) {
+    const { config } = begun;
+    this.current = begun;
+    this.kept = switches;
+    this.ready = ready;
+    this.world = world;
+    this.writer = {
+      clusterId: ready.clusterId,
+      siteId: ownSite(config).id,
+      slot: ownHost(config).slot,
+    };
+    this.pairs = world.pairs((input) => this.apply(input));
+    this.writers = Object.fromEntries(
+      ready.written.map((own) => [own.mirror.name, this.writerOf(own)]),
+    );
+    this.readers = Object.fromEntries(
+      ready.read.map((peer) => [peer.mirror.name, this.readerOf(peer)]),
+    );
+    this.schedule = runSchedule(world.clock.nowMs, [
+      { periodMs: config.timing.intervalMs, run: () => this.beat() },
+      { periodMs: config.timing.pollMs, run: () => this.poll() },
+      { periodMs: config.timing.pairPollMs, run: () => this.pairs.queryAll() },
+      { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
+    ]);
+  }
 
-  const perform = (action: Action): void => {
+  get state(): State {
+    return this.current;
+  }
+
+  private get config(): Config {
+    return this.current.config;
+  }
+
+  private nowMs(): number {
+    return this.world.clock.nowMs();
+  }
+
+  private writerOf(own: OwnVolume): MirrorOut {
+    const { config } = this;
+    return new MirrorOut({
+      io: this.ready.io,
+      own,
+      writer: this.writer,
+      keys: this.ready.keys,
+      writeLimitMs: config.timing.writeLimitMs,
+      slots: slotsOf(ownSite(config).hosts),
+      incarnation: this.current.incarnation,
+      nowMs: this.world.clock.nowMs,
+      onFault: (fault) => this.tellDevice(own.mirror.name, own.mirror.pvol, fault),
+      onSibling: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
+      onSlotLost: this.world.onSlotLost,
+    });
+  }
+
+  private readerOf(peer: PeerVolume): Reader {
+    const from = siteNamed(this.config, peer.mirror.writer);
+    return new Reader({
+      io: this.ready.io,
+      open: peer.open,
+      first: peer.volume,
+      slots: slotsOf(from?.hosts ?? []),
+      siteId: from?.id ?? 0,
+      echoSlot: this.writer.slot,
+      keys: this.ready.keys,
+      nowMs: this.world.clock.nowMs,
+      readDeadlineMs: Math.max(readDeadlineMsMin, 4 * this.config.timing.readLimitMs),
+      onFault: (fault) => this.tellDevice(peer.mirror.name, peer.mirror.svol, fault),
+    });
+  }
+
+  private tellDevice(mirror: string, device: string, fault: string | null): void {
+    const reason = fault === null ? {} : { reason: fault };
+    const level = fault === null ? "notice" : "warning";
+    this.world.tell({
+      level,
+      ev: "device",
+      fields: { mirror, device, ok: fault === null, ...reason },
+    });
+  }
+
+  private memory(): Memory {
+    const { incarnation, term } = this.current;
+    return { incarnation, term, marks: highWaterMarks(this.current), switches: this.kept };
+  }
+
+  private apply(input: Input): void {
+    const result = step(this.current, input);
+    this.current = result.state;
+    for (const event of result.events) this.world.tell(event);
+    for (const action of result.actions) this.perform(action);
+  }
+
+  private perform(action: Action): void {
     switch (action.kind) {
       case "publish":
-        return void publish(action);
+        return void this.publish(action);
       case "store-term":
-        return void world.store(memory()).then((ok) => {
-          apply({ kind: "term-stored", nowMs: clock.nowMs(), term: action.term, ok });
-        });
+        return void this.storeTerm(action.term);
       case "query-pair":
-        return pairs.query(action.mirror);
+        return this.pairs.query(action.mirror);
       case "run-hook":
-        return world.runHook(action, (ok, detail) => {
-          apply({ kind: "hook-ended", nowMs: clock.nowMs(), hook: action.hook, ok, detail });
+        return this.world.runHook(action, (ok, detail) => {
+          this.apply({ kind: "hook-ended", nowMs: this.nowMs(), hook: action.hook, ok, detail });
         });
       case "answer": {
-        const answer = answers.get(action.id);
-        answers.delete(action.id);
+        const answer = this.answers.get(action.id);
+        this.answers.delete(action.id);
         return answer?.({ code: action.code, message: action.message });
       }
     }
-  };
+  }
 
-  const echoSets = (): ((of: string) => EchoSet) => {
+  private async storeTerm(term: bigint): Promise<void> {
+    const ok = await this.world.store(this.memory());
+    this.apply({ kind: "term-stored", nowMs: this.nowMs(), term, ok });
+    // A takeover's term goes out at once, not with the next beat.
+    if (this.current.takeover?.phase === "publishing") this.beat();
+  }
+
+  /** What each site's hosts are told that we saw of them; made once a beat. */
+  private echoSets(): (site: string) => EchoSet {
     const made = new Map<string, EchoSet>();
-    return (of) => {
-      const known = made.get(of);
-      if (known) return known;
-      const set = { peerSiteId: siteNamed(config, of)?.id ?? 0, echoes: echoesFor(state, of) };
-      made.set(of, set);
+    return (site) => {
+      const peerSiteId = siteNamed(this.config, site)?.id ?? 0;
+      const set = made.get(site) ?? { peerSiteId, echoes: echoesFor(this.current, site) };
+      made.set(site, set);
       return set;
     };
-  };
+  }
 
-  const publish = async (action: Extract<Action, { kind: "publish" }>): Promise<void> => {
-    const sets = echoSets();
-    const endpoint = world.endpoint();
-    if (endpoint && action.paths.includes(networkPath)) {
-      const to = peersToSend(config, state).filter(
-        (peer) => !action.onlyTo || peer.name === action.onlyTo,
-      );
-      const named = action.onlyTo
-        ? state.peers.filter((peer) => peer.host.name === action.onlyTo)
-        : [];
-      const extra = named
-        .filter((peer) => !peer.enabled && peer.host.address)
-        .map((peer) => ({
-          ...peer.host,
-          address: peer.host.address as NonNullable<typeof peer.host.address>,
-          siteId: peer.siteId,
-        }));
-      for (let n = action.final ? farewellDatagrams : 1; n > 0; n--) {
-        sendLan(endpoint, [...to, ...extra], writer, action.body, sets, ready.keys);
-      }
-    }
+  private async publish(action: Publish): Promise<void> {
+    const sets = this.echoSets();
+    if (action.paths.includes(networkPath)) this.sendDatagrams(action, sets);
     const mirrors = action.paths.filter((path) => path !== networkPath);
-    await Promise.all(
-      mirrors.map(async (mirror) => {
-        const out = writers[mirror];
-        if (!out) return;
-        const set = sets(out.readerSite);
-        const end = action.final
-          ? await out.writeFinal(action.body, set)
-          : await out.write(action.body, set);
-        if (end.kind !== "durable") return;
-        apply({ kind: "published", nowMs: clock.nowMs(), mirror, serial: end.serial });
-      }),
-    );
-  };
-
-  const pairs = world.pairs(apply);
-
-  const writers: Record<string, MirrorOut> = {};
-  for (const own of ready.written) {
-    writers[own.mirror.name] = mirrorOut({
-      io: ready.io,
-      own,
-      writer,
-      keys: ready.keys,
-      writeLimitMs: config.timing.writeLimitMs,
-      siblingSlots:
-        site.hosts.length > 1
-          ? Math.max(...site.hosts.map((each) => each.slot)) + 1
-          : host.slot + 1,
-      incarnation: state.incarnation,
-      nowMs: clock.nowMs,
-      onFault: (fault) => tellDevice(own.mirror.name, own.mirror.pvol, fault),
-      onSibling: (record) => apply({ kind: "sibling", nowMs: clock.nowMs(), record }),
-      onSlotLost: world.onSlotLost,
-    });
+    await Promise.all(mirrors.map((mirror) => this.writeMirror(mirror, action, sets)));
   }
 
-  const tellDevice = (mirror: string, device: string, fault: string | null): void => {
-    const fields = {
-      mirror,
-      device,
-      ok: fault === null,
-      ...(fault === null ? {} : { reason: fault }),
-    };
-    world.tell({ level: fault === null ? "notice" : "warning", ev: "device", fields });
-  };
-
-  const readers: Record<string, Reader> = {};
-  for (const peer of ready.read) {
-    const from = siteNamed(config, peer.mirror.writer);
-    readers[peer.mirror.name] = volumeReader({
-      io: ready.io,
-      open: peer.open,
-      first: peer.volume,
-      slots: Math.max(...(from?.hosts ?? []).map((each) => each.slot)) + 1,
-      siteId: from?.id ?? 0,
-      echoSlot: host.slot,
-      keys: ready.keys,
-      nowMs: clock.nowMs,
-      readDeadlineMs: Math.max(2000, 4 * config.timing.readLimitMs),
-      onFault: (fault) => tellDevice(peer.mirror.name, peer.mirror.svol, fault),
-    });
+  private sendDatagrams(action: Publish, sets: (site: string) => EchoSet): void {
+    const endpoint = this.world.endpoint();
+    if (!endpoint) return;
+    const to = addressees(this.current, action.onlyTo);
+    for (let times = action.final ? farewellDatagrams : 1; times > 0; times--) {
+      sendLan(endpoint, to, this.writer, action.body, sets, this.ready.keys);
+    }
   }
 
-  const takePoll = (mirror: string, poll: Poll): void => {
-    const nowMs = clock.nowMs();
-    for (const reason of poll.rejected) apply({ kind: "rejected", nowMs, path: mirror, reason });
-    apply({
-      kind: "mirror-read",
-      mirror,
-      nowMs: poll.read.endedMs,
-      read: poll.read,
-      seen: poll.seen,
-    });
-    planExtraPoll(mirror, () => pollMirror(mirror));
-  };
+  private async writeMirror(
+    mirror: string,
+    action: Publish,
+    sets: (site: string) => EchoSet,
+  ): Promise<void> {
+    const out = this.writers[mirror];
+    if (!out) return;
+    const end = await out.write(action.body, sets(out.readerSite), action.final);
+    if (end.kind !== "durable") return;
+    this.apply({ kind: "published", nowMs: this.nowMs(), mirror, serial: end.serial });
+  }
 
-  const pollMirror = (mirror: string): void => {
-    const reader = readers[mirror];
-    if (!reader || !state.paths[mirror]?.enabled) return;
-    void reader.poll().then((poll) => takePoll(mirror, poll));
-  };
+  private takePoll(mirror: string, poll: Poll): void {
+    const nowMs = this.nowMs();
+    const { read, seen } = poll;
+    for (const reason of poll.rejected)
+      this.apply({ kind: "rejected", nowMs, path: mirror, reason });
+    this.apply({ kind: "mirror-read", mirror, nowMs: read.endedMs, read, seen });
+    this.planExtraPoll(mirror, () => this.pollMirror(mirror));
+  }
 
-  const drain = (): void => {
-    const endpoint = world.endpoint();
-    if (!state.paths[networkPath]?.enabled) return void endpoint?.drain();
-    const nowMs = clock.nowMs();
+  private pollMirror(mirror: string): void {
+    const reader = this.readers[mirror];
+    if (!reader || !this.current.paths[mirror]?.enabled) return;
+    void reader.poll().then((poll) => this.takePoll(mirror, poll));
+  }
+
+  private drain(): void {
+    const endpoint = this.world.endpoint();
+    if (!this.current.paths[networkPath]?.enabled) return void endpoint?.drain();
+    const nowMs = this.nowMs();
     if (!endpoint) {
       const read: Read = { kind: "failed", endedMs: nowMs, failure: "no socket" };
-      return apply({ kind: "network-read", nowMs, read, records: [] });
+      return this.apply({ kind: "network-read", nowMs, read, records: [] });
     }
-    const { records, rejected } = drainLan(endpoint, state, writer, ready.keys);
-    for (const reason of rejected) apply({ kind: "rejected", nowMs, path: networkPath, reason });
-    apply({
-      kind: "network-read",
-      nowMs,
-      read: { kind: "good", beganMs: nowMs, endedMs: nowMs },
-      records,
-    });
-    planExtraPoll(networkPath, drainSoon);
-  };
-  // Sockets are read after timers and before immediates: an immediate finds all that has come.
-  const drainSoon = (): void => void setImmediate(drain);
+    const { records, rejected } = drainLan(endpoint, this.current, this.writer, this.ready.keys);
+    for (const reason of rejected) {
+      this.apply({ kind: "rejected", nowMs, path: networkPath, reason });
+    }
+    const read: Read = { kind: "good", beganMs: nowMs, endedMs: nowMs };
+    this.apply({ kind: "network-read", nowMs, read, records });
+    this.planExtraPoll(networkPath, () => this.drainSoon());
+  }
 
-  const planExtraPoll = (path: string, run: () => void): void => {
-    const dueMs = nextDeadlineMs(state, path);
-    if (dueMs === null || dueMs > clock.nowMs() + config.timing.pollMs) return;
-    schedule.once(path, dueMs, run);
-  };
+  /** Sockets are read after timers and before immediates: an immediate finds all that has come. */
+  private drainSoon(): void {
+    setImmediate(() => this.drain());
+  }
 
-  const times = () => ({
-    nowMs: clock.nowMs(),
-    wallNs: clock.wallNs(),
-    bootNs: ready.io.clocks().boottimeNs,
-    nonce: world.nonce(),
-  });
+  private planExtraPoll(path: string, run: () => void): void {
+    const dueMs = nextDeadlineMs(this.current, path);
+    if (dueMs === null || dueMs > this.nowMs() + this.config.timing.pollMs) return;
+    this.schedule.once(path, dueMs, run);
+  }
 
-  const beat = (): void => {
-    apply({ kind: "beat", ...times() });
-    for (const out of Object.values(writers)) void out.watchSiblings();
-  };
+  private beatFacts() {
+    const { clock, nonce } = this.world;
+    const bootNs = this.ready.io.clocks().boottimeNs;
+    return { nowMs: clock.nowMs(), wallNs: clock.wallNs(), bootNs, nonce: nonce() };
+  }
 
-  const poll = (): void => {
-    for (const mirror of Object.keys(readers)) pollMirror(mirror);
-    drainSoon();
-  };
+  private beat(): void {
+    this.apply({ kind: "beat", ...this.beatFacts() });
+    for (const out of Object.values(this.writers)) void out.watchSiblings();
+  }
 
-  const schedule: Schedule = runSchedule(clock.nowMs, [
-    { periodMs: config.timing.intervalMs, run: beat },
-    { periodMs: config.timing.pollMs, run: poll },
-    { periodMs: config.timing.pairPollMs, run: () => pairs.queryAll() },
-    { periodMs: memoryPeriodMs, run: () => void world.store(memory()) },
-  ]);
+  private poll(): void {
+    for (const mirror of Object.keys(this.readers)) this.pollMirror(mirror);
+    this.drainSoon();
+  }
 
-  const farewell = async (paths: readonly string[], onlyTo: string | null): Promise<void> => {
-    const before = state;
-    const result = step(before, { kind: "farewell", ...times(), paths, onlyTo });
-    state = result.state;
+  /** Steps and waits for the records that the step wants published. */
+  private async applyAndWait(input: Input): Promise<void> {
+    const result = step(this.current, input);
+    this.current = result.state;
+    for (const event of result.events) this.world.tell(event);
     await Promise.all(
       result.actions.map((action) =>
-        action.kind === "publish" ? publish(action) : perform(action),
+        action.kind === "publish" ? this.publish(action) : this.perform(action),
       ),
     );
-  };
+  }
 
-  const switchOne = async (target: SwitchTarget, on: boolean): Promise<void> => {
+  /** An operator's takeover; the answer comes when it is done, refused or stuck. */
+  takeover(force: boolean): Promise<Answer> {
+    return new Promise((resolve) => {
+      const id = this.nextAnswer++;
+      this.answers.set(id, resolve);
+      this.apply({ kind: "takeover", nowMs: this.nowMs(), id, force });
+    });
+  }
+
+  /** Switches a path or host; switched off, its peers are told first that silence means nothing. */
+  async switch(target: SwitchTarget, on: boolean): Promise<void> {
     const name = target.kind === "network" ? networkPath : target.name;
-    const pathsBefore = [networkPath, ...Object.keys(writers)].filter(
-      (path) => state.paths[path]?.enabled,
-    );
-    apply({ kind: "switch", nowMs: clock.nowMs(), target, on });
-    kept =
-      target.kind === "network"
-        ? { ...kept, network: on }
-        : target.kind === "mirror"
-          ? { ...kept, mirrors: { ...kept.mirrors, [name]: on } }
-          : { ...kept, hosts: { ...kept.hosts, [name]: on } };
-    const stored = world.store(memory());
+    const out = [networkPath, ...Object.keys(this.writers)];
+    const pathsBefore = out.filter((path) => this.current.paths[path]?.enabled);
+    this.apply({ kind: "switch", nowMs: this.nowMs(), target, on });
+    this.kept = switched(this.kept, target, on);
+    const stored = this.world.store(this.memory());
+    const self = name === this.config.self.host;
     if (!on && target.kind === "host") {
-      const self = name === host.name;
-      await farewell(
-        self ? pathsBefore : pathsBefore.filter((path) => path === networkPath),
-        self ? null : name,
-      );
-    } else if (!on && pathsBefore.includes(name)) await farewell([name], null);
+      const paths = self ? pathsBefore : pathsBefore.filter((path) => path === networkPath);
+      await this.farewell(paths, self ? null : name);
+    } else if (!on && pathsBefore.includes(name)) {
+      await this.farewell([name], null);
+    }
     await stored;
-  };
+  }
 
-  return {
-    get state() {
-      return state;
-    },
-    readers,
-    writers,
-    takeover(force) {
-      return new Promise((resolve) => {
-        const id = nextAnswer++;
-        answers.set(id, resolve);
-        apply({ kind: "takeover", nowMs: clock.nowMs(), id, force });
-        // The new term goes out at once, not with the next beat.
-        if (state.takeover) beat();
-      });
-    },
-    switch: switchOne,
-    async stop(limitMs) {
-      schedule.stop();
-      pairs.stop();
-      apply({ kind: "stop", nowMs: clock.nowMs() });
-      const result = step(state, { kind: "beat", ...times() });
-      state = result.state;
-      const last = result.actions.map((action) =>
-        action.kind === "publish" ? publish(action) : undefined,
-      );
-      let timer: NodeJS.Timeout | undefined;
-      const limit = new Promise((resolve) => {
-        timer = setTimeout(resolve, limitMs);
-      });
-      await Promise.race([Promise.all([...last, world.store(memory())]), limit]);
-      clearTimeout(timer);
-    },
-  };
+  private farewell(paths: readonly string[], onlyTo: string | null): Promise<void> {
+    return this.applyAndWait({ kind: "farewell", ...this.beatFacts(), paths, onlyTo });
+  }
+
+  /** Writes LEAVING on every path, waits for it within the limit, and ends. */
+  async stop(limitMs: number): Promise<void> {
+    this.schedule.stop();
+    this.pairs.stop();
+    this.apply({ kind: "stop", nowMs: this.nowMs() });
+    const last = this.applyAndWait({ kind: "beat", ...this.beatFacts() });
+    const stored = this.world.store(this.memory());
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise((resolve) => {
+      timer = setTimeout(resolve, limitMs);
+    });
+    await Promise.race([Promise.all([last, stored]), limit]);
+    clearTimeout(timer);
+  }
+}
+
+function switched(kept: Switches, target: SwitchTarget, on: boolean): Switches {
+  switch (target.kind) {
+    case "network":
+      return { ...kept, network: on };
+    case "mirror":
+      return { ...kept, mirrors: { ...kept.mirrors, [target.name]: on } };
+    case "host":
+      return { ...kept, hosts: { ...kept.hosts, [target.name]: on } };
+  }
 }

@@ -1,5 +1,4 @@
 /** The network path of this agent: datagrams out to peer hosts, believable ones in. */
-import type { Config, HostConfig } from "../core/base/config.ts";
 import { comparePositions, datagramPlace, openSector, type Rejection } from "../core/record.ts";
 import { type EchoSector, type HeartbeatRecord, sectorBytes } from "../core/sector/layout.ts";
 import { networkPath, type RecordBody, type State } from "../core/step/state.ts";
@@ -70,25 +69,27 @@ export function drainLan(endpoint: Endpoint, state: State, writer: Writer, keys:
   return { records, rejected };
 }
 
-export function peersToSend(
-  config: Config,
-  state: State,
-): readonly (HostConfig & { readonly address: Address; readonly siteId: number })[] {
+export type Addressee = {
+  readonly address: Address;
+  readonly siteId: number;
+  readonly slot: number;
+  readonly site: string;
+};
+
+/** Every enabled peer host with an address; or the one that is named, enabled or not. */
+export function addressees(state: State, onlyTo: string | null): readonly Addressee[] {
   return state.peers
-    .filter((peer) => peer.enabled && peer.host.address !== null)
-    .map((peer) => ({ ...peer.host, address: peer.host.address as Address, siteId: peer.siteId }))
-    .filter((host) => host.site !== config.self.site);
+    .filter((peer) => (onlyTo === null ? peer.enabled : peer.host.name === onlyTo))
+    .flatMap(({ host, siteId }) => {
+      const { address, slot, site } = host;
+      return address ? [{ address, siteId, slot, site }] : [];
+    });
 }
 
 /** Sends this record to the given hosts, each under its own address and with its own echo. */
 export function sendLan(
   endpoint: Endpoint,
-  to: readonly {
-    readonly address: Address;
-    readonly siteId: number;
-    readonly slot: number;
-    readonly site: string;
-  }[],
+  to: readonly Addressee[],
   writer: Writer,
   body: RecordBody,
   echoes: (site: string) => EchoSet,

@@ -3,28 +3,15 @@
  * PVOL. The look serves two ends: sibling hosts tell their term there, and a slot that two hosts
  * write is found. A device that fails is opened again now and then.
  */
-import type { Copy } from "../core/sector/volume.ts";
 import type { HeartbeatRecord } from "../core/sector/layout.ts";
+import type { Copy } from "../core/sector/volume.ts";
 import type { RecordBody } from "../core/step/state.ts";
 import type { BlockIo } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
-import { slotWriter, type SlotWriter, type WriteEnd } from "./pvol.ts";
+import { SlotWriter, type WriteEnd } from "./pvol.ts";
 import type { EchoSet, Keyring, Writer } from "./seal.ts";
 import type { OwnVolume } from "./startup.ts";
-import { volumeReader, type Reader } from "./svol.ts";
-
-export type MirrorOut = {
-  readonly readerSite: string;
-  write(body: RecordBody, set: EchoSet): Promise<WriteEnd>;
-  writeFinal(body: RecordBody, set: EchoSet): Promise<WriteEnd>;
-  watchSiblings(): Promise<void>;
-  readonly volume: Volume | null;
-  readonly fault: string | null;
-  readonly writesDone: number;
-  readonly writesSkipped: number;
-  readonly writesFailed: number;
-  readonly lastWriteMs: number | null;
-};
+import { Reader } from "./svol.ts";
 
 export type MirrorOutOptions = {
   readonly io: BlockIo;
@@ -32,7 +19,7 @@ export type MirrorOutOptions = {
   readonly writer: Writer;
   readonly keys: Keyring;
   readonly writeLimitMs: number;
-  readonly siblingSlots: number;
+  readonly slots: number;
   readonly incarnation: bigint;
   readonly nowMs: () => number;
   readonly onFault: (fault: string | null) => void;
@@ -40,110 +27,100 @@ export type MirrorOutOptions = {
   readonly onSlotLost: (detail: string) => void;
 };
 
-export function mirrorOut(options: MirrorOutOptions): MirrorOut {
-  const { own, writer } = options;
-  let slot: SlotWriter | null = null;
-  let slotVolume: Volume | null = null;
-  let newest: Copy = own.newestCopy;
-  let fault: string | null = null;
-  let readFault: string | null = null;
-  let writesDone = 0;
-  let writesSkipped = 0;
-  let writesFailed = 0;
-  let lastWriteMs: number | null = null;
+/** What became of the beats of this mirror. */
+export type WriteCounts = { done: number; skipped: number; failed: number; lastMs: number | null };
 
-  const setFault = (next: string | null): void => {
-    if (fault === next) return;
-    fault = next;
-    options.onFault(next);
-  };
+export class MirrorOut {
+  readonly readerSite: string;
+  readonly counts: WriteCounts = { done: 0, skipped: 0, failed: 0, lastMs: null };
+  private readonly options: MirrorOutOptions;
+  /** Reads share the device that was opened for writing; the reader opens it anew when it fails. */
+  private readonly reader: Reader;
+  private slot: SlotWriter | null = null;
+  private slotVolume: Volume | null = null;
+  private newest: Copy;
+  private told: string | null = null;
+  private readFault: string | null = null;
 
-  // Reads share the device that was opened for writing; the reader opens it again when it fails.
-  const reader: Reader = volumeReader({
-    io: options.io,
-    open: own.open,
-    first: own.volume,
-    slots: options.siblingSlots,
-    siteId: writer.siteId,
-    echoSlot: null,
-    keys: options.keys,
-    nowMs: options.nowMs,
-    readDeadlineMs: options.writeLimitMs,
-    onFault: (next) => {
-      readFault = next;
-      setFault(next);
-    },
-  });
+  constructor(options: MirrorOutOptions) {
+    const { own, writer } = options;
+    this.options = options;
+    this.readerSite = own.mirror.reader;
+    this.newest = own.newestCopy;
+    this.reader = new Reader({
+      io: options.io,
+      open: own.open,
+      first: own.volume,
+      slots: options.slots,
+      siteId: writer.siteId,
+      echoSlot: null,
+      keys: options.keys,
+      nowMs: options.nowMs,
+      readDeadlineMs: options.writeLimitMs,
+      onFault: (fault) => {
+        this.readFault = fault;
+        this.tell(fault);
+      },
+    });
+  }
 
-  const ensureSlot = (): SlotWriter | null => {
-    const { volume } = reader;
-    if (volume === slotVolume) return slot;
-    slotVolume = volume;
-    slot = volume ? slotWriter(volume, writer, options.keys, options.writeLimitMs, newest) : null;
-    return slot;
-  };
+  get fault(): string | null {
+    return this.told;
+  }
 
-  const account = (end: WriteEnd): WriteEnd => {
+  async write(body: RecordBody, set: EchoSet, final: boolean): Promise<WriteEnd> {
+    const slot = this.currentSlot();
+    if (!slot) return this.account({ kind: "skipped", reason: "not open" });
+    return this.account(await (final ? slot.writeFinal(body, set) : slot.write(body, set)));
+  }
+
+  async watchSiblings(): Promise<void> {
+    const { seen } = await this.reader.poll();
+    for (const { reading } of seen) if (reading.kind === "record") this.check(reading.record);
+  }
+
+  private tell(fault: string | null): void {
+    if (this.told === fault) return;
+    this.told = fault;
+    this.options.onFault(fault);
+  }
+
+  private currentSlot(): SlotWriter | null {
+    const { volume } = this.reader;
+    if (volume === this.slotVolume) return this.slot;
+    const { writer, keys, writeLimitMs } = this.options;
+    this.slotVolume = volume;
+    this.slot = volume ? SlotWriter.open(volume, writer, keys, writeLimitMs, this.newest) : null;
+    return this.slot;
+  }
+
+  private account(end: WriteEnd): WriteEnd {
+    const { counts } = this;
     switch (end.kind) {
       case "durable":
-        writesDone += 1;
-        lastWriteMs = end.tookMs;
-        setFault(readFault);
-        break;
+        counts.done += 1;
+        counts.lastMs = end.tookMs;
+        this.tell(this.readFault);
+        return end;
       case "skipped":
-        writesSkipped += 1;
-        setFault(`write ${end.reason}`);
-        break;
+        counts.skipped += 1;
+        this.tell(`write ${end.reason}`);
+        return end;
       case "failed":
-        writesFailed += 1;
-        setFault(`write ${end.reason}`);
-        break;
+        counts.failed += 1;
+        this.tell(`write ${end.reason}`);
+        return end;
     }
-    return end;
-  };
+  }
 
-  const write = async (body: RecordBody, set: EchoSet, final: boolean): Promise<WriteEnd> => {
-    const current = ensureSlot();
-    if (!current) return account({ kind: "skipped", reason: "not open" });
-    return account(await (final ? current.writeFinal(body, set) : current.write(body, set)));
-  };
-
-  const check = (record: HeartbeatRecord): void => {
-    if (record.slot !== writer.slot) return options.onSibling(record);
-    if (record.incarnation > options.incarnation) {
-      options.onSlotLost(
-        `slot ${writer.slot} of ${own.mirror.pvol} is written by host '${record.hostName}', ` +
-          `incarnation ${record.incarnation}: another agent uses it`,
-      );
-    }
-    newest = record.copy === 0 ? 0 : 1;
-  };
-
-  return {
-    readerSite: own.mirror.reader,
-    write: (body, set) => write(body, set, false),
-    writeFinal: (body, set) => write(body, set, true),
-    async watchSiblings() {
-      const { seen } = await reader.poll();
-      for (const { reading } of seen) if (reading.kind === "record") check(reading.record);
-    },
-    get volume() {
-      return reader.volume;
-    },
-    get fault() {
-      return fault;
-    },
-    get writesDone() {
-      return writesDone;
-    },
-    get writesSkipped() {
-      return writesSkipped;
-    },
-    get writesFailed() {
-      return writesFailed;
-    },
-    get lastWriteMs() {
-      return lastWriteMs;
-    },
-  };
+  private check(record: HeartbeatRecord): void {
+    const { writer, incarnation, own } = this.options;
+    if (record.slot !== writer.slot) return this.options.onSibling(record);
+    this.newest = record.copy === 0 ? 0 : 1;
+    if (record.incarnation <= incarnation) return;
+    this.options.onSlotLost(
+      `slot ${writer.slot} of ${own.mirror.pvol} is written by host '${record.hostName}', ` +
+        `incarnation ${record.incarnation}: another agent uses it`,
+    );
+  }
 }

@@ -8,12 +8,12 @@
 import type { RecordBody } from "../core/step/state.ts";
 import { blockBytes } from "../core/sector/layout.ts";
 import { type Copy, echoBlockOf, recordBlockOf } from "../core/sector/volume.ts";
-import type { BlockIo, Lane } from "../device/block.ts";
+import type { IoOutcome, Lane } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
 import {
+  type EchoSet,
   encodeEchoBlocks,
   encodeRecordBlock,
-  type EchoSet,
   type Keyring,
   type Writer,
 } from "./seal.ts";
@@ -23,103 +23,123 @@ export type WriteEnd =
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
 
-export type SlotWriter = {
-  write(body: RecordBody, set: EchoSet): Promise<WriteEnd>;
-  /** To both copies, read back and compared. */
-  writeFinal(body: RecordBody, set: EchoSet): Promise<WriteEnd>;
-  readonly hung: boolean;
-};
-
 type Lanes = { readonly record: Lane; readonly echo: Lane | null; readonly check: Lane };
+const other = (copy: Copy): Copy => (copy === 0 ? 1 : 0);
 
-/** null where the device has no memory left for it. */
-export function slotWriter(
-  volume: Volume,
-  writer: Writer,
-  keys: Keyring,
-  writeLimitMs: number,
-  /** The copy that holds the newer record now; the first write goes to the other. */
-  newest: Copy,
-): SlotWriter | null {
-  const { plan } = volume;
-  const record = volume.device.lane(blockBytes);
-  const check = volume.device.lane(blockBytes);
-  const echo =
-    plan.echoBlocksPerCopy > 0 ? volume.device.lane(plan.echoBlocksPerCopy * blockBytes) : null;
-  if (!record || !check || (plan.echoBlocksPerCopy > 0 && !echo)) return null;
-  const lanes: Lanes = { record, echo, check };
-  let older: Copy = newest === 0 ? 1 : 0;
-  let writing = false;
+export class SlotWriter {
+  private readonly volume: Volume;
+  private readonly writer: Writer;
+  private readonly keys: Keyring;
+  private readonly lanes: Lanes;
+  private readonly writeLimitMs: number;
+  private older: Copy;
+  private pending: Promise<WriteEnd> | null = null;
 
-  const ownedByKernel = (): boolean =>
-    lanes.record.ownedByKernel || (lanes.echo?.ownedByKernel ?? false);
+  /**
+   * null where the device has no memory left for it. `newest` is the copy that holds the newer
+   * record now; the first write goes to the other.
+   */
+  static open(
+    volume: Volume,
+    writer: Writer,
+    keys: Keyring,
+    writeLimitMs: number,
+    newest: Copy,
+  ): SlotWriter | null {
+    const echoBlocks = volume.plan.echoBlocksPerCopy;
+    const record = volume.device.lane(blockBytes);
+    const check = volume.device.lane(blockBytes);
+    const echo = echoBlocks > 0 ? volume.device.lane(echoBlocks * blockBytes) : null;
+    if (!record || !check || (echoBlocks > 0 && !echo)) return null;
+    return new SlotWriter(volume, writer, keys, { record, echo, check }, writeLimitMs, newest);
+  }
 
-  const writeCopy = async (body: RecordBody, set: EchoSet, copy: Copy): Promise<WriteEnd> => {
-    const sealing = keys.sealing();
-    const place = { volumeId: volume.volumeId, copy };
-    if (lanes.echo) {
-      const block = echoBlockOf(plan, writer.slot, copy);
-      encodeEchoBlocks(
-        lanes.echo.bytes,
-        { ...place, block },
-        plan.echoBlocksPerCopy,
-        writer,
-        body,
-        set,
-        sealing,
-      );
-      const length = plan.echoBlocksPerCopy * blockBytes;
-      const end = await lanes.echo.write(block * blockBytes, length, writeLimitMs);
+  private constructor(
+    volume: Volume,
+    writer: Writer,
+    keys: Keyring,
+    lanes: Lanes,
+    writeLimitMs: number,
+    newest: Copy,
+  ) {
+    this.volume = volume;
+    this.writer = writer;
+    this.keys = keys;
+    this.lanes = lanes;
+    this.writeLimitMs = writeLimitMs;
+    this.older = other(newest);
+  }
+
+  get ownedByKernel(): boolean {
+    const { record, echo } = this.lanes;
+    return record.ownedByKernel || (echo?.ownedByKernel ?? false);
+  }
+
+  /** One beat; skipped while an earlier write is under way or hangs. */
+  write(body: RecordBody, set: EchoSet): Promise<WriteEnd> {
+    return this.alone(async () => {
+      const copy = this.older;
+      const end = await this.writeCopy(body, set, copy);
+      // After a failure the copy may be torn: it stays the one to be written over.
+      if (end.kind === "durable") this.older = other(copy);
+      return end;
+    });
+  }
+
+  /** A last word: to both copies, read back and compared. Waits for a beat that is under way. */
+  async writeFinal(body: RecordBody, set: EchoSet): Promise<WriteEnd> {
+    await this.pending;
+    return this.alone(async () => {
+      const first = await this.writeVerified(body, set, this.older);
+      if (first.kind !== "durable") return first;
+      return this.writeVerified(body, set, other(this.older));
+    });
+  }
+
+  private alone(work: () => Promise<WriteEnd>): Promise<WriteEnd> {
+    if (this.pending || this.ownedByKernel) {
+      return Promise.resolve({ kind: "skipped", reason: "hung" });
+    }
+    const running = work().finally(() => {
+      this.pending = null;
+    });
+    this.pending = running;
+    return running;
+  }
+
+  private async writeCopy(body: RecordBody, set: EchoSet, copy: Copy): Promise<WriteEnd> {
+    const { plan, volumeId } = this.volume;
+    const { echo, record } = this.lanes;
+    const sealing = this.keys.sealing();
+    if (echo) {
+      const block = echoBlockOf(plan, this.writer.slot, copy);
+      const blocks = plan.echoBlocksPerCopy;
+      const place = { volumeId, block, copy };
+      encodeEchoBlocks(echo.bytes, place, blocks, this.writer, body, set, sealing);
+      const length = blocks * blockBytes;
+      const end = await echo.write(block * blockBytes, length, this.writeLimitMs);
       if (end.kind !== "done") return ended(end, body.serial);
     }
-    const block = recordBlockOf(plan, writer.slot, copy);
-    encodeRecordBlock(lanes.record.bytes, { ...place, block }, writer, body, set, sealing);
+    const block = recordBlockOf(plan, this.writer.slot, copy);
+    encodeRecordBlock(record.bytes, { volumeId, block, copy }, this.writer, body, set, sealing);
     return ended(
-      await lanes.record.write(block * blockBytes, blockBytes, writeLimitMs),
+      await record.write(block * blockBytes, blockBytes, this.writeLimitMs),
       body.serial,
     );
-  };
+  }
 
-  const verify = async (copy: Copy): Promise<boolean> => {
-    const block = recordBlockOf(plan, writer.slot, copy);
-    const end = await lanes.check.read(block * blockBytes, blockBytes, writeLimitMs);
-    return end.kind === "done" && lanes.check.bytes.equals(lanes.record.bytes);
-  };
-
-  const alone = async (work: () => Promise<WriteEnd>): Promise<WriteEnd> => {
-    if (writing || ownedByKernel()) return { kind: "skipped", reason: "hung" };
-    writing = true;
-    const end = await work();
-    writing = false;
-    return end;
-  };
-
-  return {
-    write: (body, set) =>
-      alone(async () => {
-        const copy = older;
-        const end = await writeCopy(body, set, copy);
-        // After a failure the copy may be torn: it stays the one to be written over.
-        if (end.kind === "durable") older = copy === 0 ? 1 : 0;
-        return end;
-      }),
-    writeFinal: (body, set) =>
-      alone(async () => {
-        let end: WriteEnd = { kind: "failed", reason: "nothing written" };
-        for (const copy of [older, older === 0 ? 1 : 0] as Copy[]) {
-          end = await writeCopy(body, set, copy);
-          if (end.kind !== "durable") return end;
-          if (!(await verify(copy))) return { kind: "failed", reason: "read back differently" };
-        }
-        return end;
-      }),
-    get hung() {
-      return ownedByKernel();
-    },
-  };
+  private async writeVerified(body: RecordBody, set: EchoSet, copy: Copy): Promise<WriteEnd> {
+    const end = await this.writeCopy(body, set, copy);
+    if (end.kind !== "durable") return end;
+    const { check, record } = this.lanes;
+    const block = recordBlockOf(this.volume.plan, this.writer.slot, copy);
+    const read = await check.read(block * blockBytes, blockBytes, this.writeLimitMs);
+    const same = read.kind === "done" && check.bytes.equals(record.bytes);
+    return same ? end : { kind: "failed", reason: "read back differently" };
+  }
 }
 
-function ended(end: Awaited<ReturnType<Lane["write"]>>, serial: bigint): WriteEnd {
+function ended(end: IoOutcome, serial: bigint): WriteEnd {
   switch (end.kind) {
     case "done":
       return { kind: "durable", serial, tookMs: Number(end.endedNs - end.beganNs) / 1e6 };
@@ -131,10 +151,3 @@ function ended(end: Awaited<ReturnType<Lane["write"]>>, serial: bigint): WriteEn
       return { kind: "skipped", reason: "hung" };
   }
 }
-
-/** Memory of one slot's writer and of its readers, for sizing the area. */
-export function laneBytes(volumeSlots: number, echoBlocks: number): number {
-  return (2 + echoBlocks + 4 * volumeSlots) * blockBytes;
-}
-
-export type { BlockIo };

@@ -19,14 +19,6 @@ export type Poll = {
   readonly rejected: readonly Rejection[];
 };
 
-export type Reader = {
-  /** Resolves when the read ends; while one is under way, at once with a failed read "hung". */
-  poll(): Promise<Poll>;
-  readonly volume: Volume | null;
-  readonly fault: string | null;
-  close(): void;
-};
-
 export type VolumeOpener = () => Promise<
   { readonly ok: true; readonly volume: Volume } | { readonly ok: false; readonly refusal: Refusal }
 >;
@@ -53,103 +45,111 @@ const foreignReasons: ReadonlySet<Rejection> = new Set(["foreign-volume", "forei
 
 export const nsToMs = (ns: bigint): number => Number(ns) / 1e6;
 
-export function volumeReader(options: ReaderOptions): Reader {
-  let volume: Volume | null = null;
-  let poller: AreaPoller | null = null;
-  let openSlots: ((reading: Extract<AreaReading, { kind: "read" }>) => SlotsReading) | null = null;
-  let opening = false;
-  let reading = false;
-  let failures = 0;
-  let triedMs = Number.NEGATIVE_INFINITY;
-  let fault: string | null = null;
-  let closed = false;
+const failedRead = (endedMs: number, failure: string): Poll => ({
+  read: { kind: "failed", endedMs, failure },
+  seen: [],
+  rejected: [],
+});
 
-  const setFault = (next: string | null): void => {
-    if (fault === next) return;
-    fault = next;
-    options.onFault(next);
-  };
+type Use = {
+  readonly volume: Volume;
+  readonly poller: AreaPoller;
+  readonly openSlots: (reading: Extract<AreaReading, { kind: "read" }>) => SlotsReading;
+};
 
-  const take = (next: Volume): void => {
-    const slots = Math.min(options.slots, next.plan.slots);
-    volume = next;
-    poller = recordAreaPoller(options.io, next, slots);
-    openSlots = slotOpener(next, options.siteId, options.keys, options.echoSlot);
-    failures = 0;
-    setFault(poller ? null : "no memory left for its lanes");
-  };
+export class Reader {
+  private readonly options: ReaderOptions;
+  private use: Use | null = null;
+  private opening = false;
+  private reading = false;
+  private failures = 0;
+  private triedMs = Number.NEGATIVE_INFINITY;
+  private told: string | null = null;
 
-  const drop = (): void => {
-    void volume?.device.close();
-    volume = null;
-    poller = null;
-  };
+  constructor(options: ReaderOptions) {
+    this.options = options;
+    if (options.first) this.take(options.first);
+  }
 
-  const reopen = async (): Promise<void> => {
-    if (opening || closed || options.nowMs() - triedMs < reopenMs) return;
-    opening = true;
-    triedMs = options.nowMs();
-    const result = await options.open();
-    opening = false;
-    if (!result.ok) return setFault(result.refusal.message);
+  get volume(): Volume | null {
+    return this.use?.volume ?? null;
+  }
+
+  get fault(): string | null {
+    return this.told;
+  }
+
+  /** Resolves when the read ends; while one is under way, at once with a failed read "hung". */
+  async poll(): Promise<Poll> {
+    const { use } = this;
+    if (this.reading) return failedRead(this.options.nowMs(), "hung");
+    if (!use) {
+      void this.reopen();
+      return failedRead(this.options.nowMs(), "closed");
+    }
+    this.reading = true;
+    const result = await use.poller.poll(this.options.readDeadlineMs);
+    this.reading = false;
+    return this.settle(result, use);
+  }
+
+  private tell(fault: string | null): void {
+    if (this.told === fault) return;
+    this.told = fault;
+    this.options.onFault(fault);
+  }
+
+  private take(volume: Volume): void {
+    const { io, slots, siteId, keys, echoSlot } = this.options;
+    const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
+    this.failures = 0;
+    if (!poller) {
+      void volume.device.close();
+      return this.tell("no memory left for its lanes");
+    }
+    this.use = { volume, poller, openSlots: slotOpener(volume, siteId, keys, echoSlot) };
+    this.tell(null);
+  }
+
+  private drop(): void {
+    void this.use?.volume.device.close();
+    this.use = null;
+  }
+
+  private async reopen(): Promise<void> {
+    const { nowMs } = this.options;
+    if (this.opening || nowMs() - this.triedMs < reopenMs) return;
+    this.opening = true;
+    this.triedMs = nowMs();
+    const result = await this.options.open();
+    this.opening = false;
+    if (!result.ok) return this.tell(result.refusal.message);
     // The same volume, opened while the old one still serves: what its slots hold is their own fault.
-    const same = volume !== null && volume.volumeId === result.volume.volumeId;
-    if (closed || same) return void result.volume.device.close();
-    if (volume) drop();
-    take(result.volume);
-  };
+    if (this.use?.volume.volumeId === result.volume.volumeId) {
+      return void result.volume.device.close();
+    }
+    this.drop();
+    this.take(result.volume);
+  }
 
-  const failed = (failure: string): Poll => ({
-    read: { kind: "failed", endedMs: options.nowMs(), failure },
-    seen: [],
-    rejected: [],
-  });
-
-  const settle = (result: AreaReading): Poll => {
+  private settle(result: AreaReading, use: Use): Poll {
     switch (result.kind) {
       case "busy":
-        return failed("hung");
       case "expired":
-        return failed("hung");
+        return failedRead(this.options.nowMs(), "hung");
       case "failed":
-        failures += 1;
-        if (failures >= failuresToReopen) drop();
-        return failed(result.code);
+        this.failures += 1;
+        if (this.failures >= failuresToReopen && this.use === use) this.drop();
+        return failedRead(this.options.nowMs(), result.code);
       case "read": {
-        failures = 0;
-        const { seen, rejected } = openSlots ? openSlots(result) : { seen: [], rejected: [] };
+        this.failures = 0;
+        const { seen, rejected } = use.openSlots(result);
         // Other content under the same name: the superblock is asked again what this volume is.
-        if (rejected.some((reason) => foreignReasons.has(reason))) void reopen();
+        if (rejected.some((reason) => foreignReasons.has(reason))) void this.reopen();
         const beganMs = nsToMs(result.beganNs);
         const endedMs = nsToMs(result.endedNs);
         return { read: { kind: "good", beganMs, endedMs }, seen, rejected };
       }
     }
-  };
-
-  if (options.first) take(options.first);
-
-  return {
-    async poll() {
-      if (reading) return failed("hung");
-      if (!poller) {
-        void reopen();
-        return failed("closed");
-      }
-      reading = true;
-      const result = await poller.poll(options.readDeadlineMs);
-      reading = false;
-      return settle(result);
-    },
-    get volume() {
-      return volume;
-    },
-    get fault() {
-      return fault;
-    },
-    close() {
-      closed = true;
-      drop();
-    },
-  };
+  }
 }

@@ -55,7 +55,9 @@ function valueOf(field: Field, bytes: Uint8Array): string {
       return uuidText(bytes);
     case "text": {
       const end = bytes.indexOf(0);
-      return plainText(Buffer.from(bytes.subarray(0, end < 0 ? bytes.length : end)).toString("latin1"));
+      return plainText(
+        Buffer.from(bytes.subarray(0, end < 0 ? bytes.length : end)).toString("latin1"),
+      );
     }
     case "zero":
       return bytes.some((byte) => byte !== 0) ? "NOT ZERO" : "zero";

@@ -1,5 +1,5 @@
 /** The status as people read it: ASCII, 80 columns, verdict first, the next command last. */
-import type { StatusObject } from "./status-object.ts";
+import type { StatusObject } from "../core/step/status.ts";
 
 type Site = StatusObject["sites"][number];
 type Host = Site["hosts"][number];

@@ -119,7 +119,14 @@ export function echoLines(views: readonly EchoView[]): readonly string[] {
     right(path === 0 ? "NET" : `MIR${path}`),
   );
   const lines = tableLines(
-    [right("PEER"), right("SITE"), right("SLOT"), right("INCARNATION"), right("SERIAL"), ...lagColumns],
+    [
+      right("PEER"),
+      right("SITE"),
+      right("SLOT"),
+      right("INCARNATION"),
+      right("SERIAL"),
+      ...lagColumns,
+    ],
     views.map(({ site, slot, incarnation, serial, lags }) => [
       "saw", `${site}`, `${slot}`, `${incarnation}`, `${serial}`,
       ...lags.slice(0, used).map(lagText),

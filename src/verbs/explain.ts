@@ -127,7 +127,9 @@ function explained(evidence: Evidence): string {
     ...wrapText(`ROW ${row}  ${verdict}`),
     ...wrapText(`action   ${actionWords[action]}${denied ? " (an arbiter denies it)" : ""}`, 9),
     ...wrapText(`why      ${why}${fenced}`, 9),
-    changes.length > 0 ? "changes  any one of these alone would change it:" : "changes  nothing would",
+    changes.length > 0
+      ? "changes  any one of these alone would change it:"
+      : "changes  nothing would",
     ...changes.map((change) => `         ${change}`),
     ...wrapText(`next     ${granted ? "mirrorbeat takeover" : next}`, 9),
   ];
@@ -167,7 +169,8 @@ export async function explainVerb(args: readonly string[], io: VerbIo): Promise<
   }
   const bad = badChoice(values);
   const evidence = evidenceOf(values);
-  if (bad !== null || evidence === null) return usageError(io, "explain", bad ?? "evidence missing");
+  if (bad !== null || evidence === null)
+    return usageError(io, "explain", bad ?? "evidence missing");
   const { row, verdict, action } = judgeEvidence(evidence);
   io.out(json ? `${JSON.stringify({ row, verdict, action })}\n` : explained(evidence));
   return exitCodes.ok;

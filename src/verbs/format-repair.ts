@@ -13,7 +13,9 @@ function tell(run: Run, path: string, repair: Repair | null, done: boolean): Exi
   const code = repair === null || done ? exitCodes.ok : exitCodes.usage;
   if (json) {
     const { restores = null, fault = null } = repair ?? {};
-    io.out(`${JSON.stringify({ schema: 1, ok: true, repaired: done, restores, fault, device: path })}\n`);
+    io.out(
+      `${JSON.stringify({ schema: 1, ok: true, repaired: done, restores, fault, device: path })}\n`,
+    );
     return code;
   }
   if (repair === null) {
@@ -30,9 +32,7 @@ function tell(run: Run, path: string, repair: Repair | null, done: boolean): Exi
       `  cluster  ${clusterName}, written by ${writerSite}, read by ${readerSite}\n` +
       `  key      ${keyIdText(keyId)} signed the good one\n`,
   );
-  io.out(
-    done ? `next: mirrorbeat examine ${path}\n` : "nothing was changed; add --yes to do it\n",
-  );
+  io.out(done ? `next: mirrorbeat examine ${path}\n` : "nothing was changed; add --yes to do it\n");
   return code;
 }
 

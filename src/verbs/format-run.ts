@@ -38,7 +38,8 @@ export async function openClaimed(
   const loop = device.geometry.kind === "file" ? loopDeviceOver(path) : null;
   if (loop !== null || device.geometry.readOnly) {
     void device.close();
-    if (loop === null) return refuse(exitCodes.cannotCreate, `${path}: is read-only; name the PVOL`);
+    if (loop === null)
+      return refuse(exitCodes.cannotCreate, `${path}: is read-only; name the PVOL`);
     return refuse(exitCodes.tryLater, `${path}: is in use as ${loop}; format that, or detach it`);
   }
   return opened;

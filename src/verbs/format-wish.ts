@@ -45,11 +45,7 @@ function wholeNumber(option: string, text: string, least: number, most: number) 
 }
 
 /** `slotsMin`, `echoPeersMin`: what the configuration's hosts need. */
-function roomOf(
-  options: FormatOptions,
-  slotsMin: number,
-  echoPeersMin: number,
-): Room | Unsettled {
+function roomOf(options: FormatOptions, slotsMin: number, echoPeersMin: number): Room | Unsettled {
   const read = (name: "slots" | "echo-peers" | "mailbox-blocks", least: number, most: number) => {
     const text = options[name];
     return text === undefined ? null : wholeNumber(`--${name}`, text, least, most);

@@ -174,7 +174,11 @@ async function carryOut(run: Run, job: Job): Promise<ExitCode> {
   if (json) io.out(jsonOf(job, { formatted: true, volumeId }));
   else {
     io.out(`formatted: volume ${volumeId}, written and read back\n`);
-    io.out(`${describe({ ...job, labels: [] }, seal.keyId).slice(0, -1).join("\n")}\n`);
+    io.out(
+      `${describe({ ...job, labels: [] }, seal.keyId)
+        .slice(0, -1)
+        .join("\n")}\n`,
+    );
     io.out(`next: mirrorbeat examine ${plainText(device.path)} --key ${settled.keyFile}\n`);
   }
   return exitCodes.ok;

@@ -4,7 +4,7 @@ import path from "node:path";
 import { stateFileName } from "../agent/names.ts";
 import type { Config } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
-import type { StatusObject } from "../console/status-object.ts";
+import type { StatusObject } from "../core/step/status.ts";
 import { statusText } from "../console/status-text.ts";
 import { askAgent, clientOptions, configFor, deadCode } from "./agent-client.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";

@@ -1,7 +1,7 @@
 /** `takeover`: this site becomes active, at an operator's word. */
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
-import type { StatusObject } from "../console/status-object.ts";
+import type { StatusObject } from "../core/step/status.ts";
 import { askAgent, clientOptions, command, configFor } from "./agent-client.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";

@@ -1,8 +1,9 @@
 /** Records into sightings: what one read showed of each host. */
 import type { CoreEvent } from "../base/event.ts";
 import { comparePositions, isRegression, type Position } from "../record.ts";
-import { seeInvalid, seeRecord, type Sighting } from "../observation.ts";
+import { beginSighting, seeInvalid, seeRecord, type Sighting } from "../observation.ts";
 import { type EchoSector, type HeartbeatRecord, recordFlags, states } from "../sector/layout.ts";
+import { keptMarks } from "./publish.ts";
 import type { EchoOfUs, Peer, Seen, State, Word } from "./state.ts";
 
 export type SeenPeer = { readonly peer: Peer; readonly events: readonly CoreEvent[] };
@@ -50,8 +51,7 @@ function wordEvents(state: State, peer: Peer, word: Word): CoreEvent[] {
     const fields = { ...who, incarnation: word.incarnation, rebooted };
     events.push({ level: "notice", ev: "restart", fields });
   }
-  const gone = word.state === states.leaving || word.state === states.disabled;
-  if (gone && was?.state !== word.state) {
+  if (isGone(word) && was?.state !== word.state) {
     const how = word.state === states.leaving ? "planned stop" : "switched off";
     events.push({ level: "notice", ev: "left", fields: { ...who, how } });
   }
@@ -92,7 +92,27 @@ export function seePeerRecord(
   if (!isNewest) return { peer: moved, events: [] };
   const word = wordOf(record);
   const echo = echoOfUs(state, ownSlot, echoes) ?? peer.echo;
-  return { peer: { ...moved, word, echo }, events: wordEvents(state, peer, word) };
+  const back = hasBegunAnew(peer.word, word) ? watchedAnew(state, moved) : moved;
+  return { peer: { ...back, word, echo }, events: wordEvents(state, peer, word) };
+}
+
+function isGone(word: Word): boolean {
+  return word.state === states.leaving || word.state === states.disabled;
+}
+
+function hasBegunAnew(was: Word | null, word: Word): boolean {
+  if (!was || isGone(word)) return false;
+  return was.incarnation !== word.incarnation || isGone(was);
+}
+
+/** A host that comes back shows on one path first: the others are not silent, they are to come. */
+function watchedAnew(state: State, peer: Peer): Peer {
+  const sightings = Object.entries(peer.sightings).map(([path, sighting]) => {
+    const watch = state.paths[path]?.watch;
+    if (!watch || sighting.status === "ok") return [path, sighting] as const;
+    return [path, beginSighting(sighting.intervalMs, state.nowMs, watch)] as const;
+  });
+  return { ...peer, marks: keptMarks(peer), sightings: Object.fromEntries(sightings) };
 }
 
 export function withSighting(peer: Peer, path: string, sighting: Sighting): Peer {

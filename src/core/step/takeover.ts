@@ -39,7 +39,12 @@ export function learnTerm(state: State, term: bigint, from: string): Step {
   // A hook that runs is awaited: what it began is undone when it ends (hookEnded).
   const overtaken = ownerOf(term) !== state.ownSiteId && state.takeover?.phase !== "hook";
   if (!overtaken || !state.takeover) return learnt;
-  const ended = endTakeover(learnt.state, exitCodes.unsafe, overtakenText(learnt.state), "overtaken");
+  const ended = endTakeover(
+    learnt.state,
+    exitCodes.unsafe,
+    overtakenText(learnt.state),
+    "overtaken",
+  );
   return {
     state: ended.state,
     actions: [...learnt.actions, ...ended.actions],

@@ -2,14 +2,14 @@
  * What an agent knows, as one plain object: the answer of the control socket, the state file, and
  * `status --json`. Schema 1; fields are only ever added. Large numbers are text.
  */
-import { ownSite } from "../core/base/config.ts";
-import { detectionBoundMs, healthMax } from "../core/base/timing.ts";
-import { ownerOf } from "../core/decision.ts";
-import { deadlineMs, isFit } from "../core/observation.ts";
-import { formatVersion, lagNever, states } from "../core/sector/layout.ts";
-import { pathsFrom } from "../core/step/begin.ts";
-import { pairEvidence, pathInUse } from "../core/step/judge.ts";
-import { networkPath, type Peer, type State } from "../core/step/state.ts";
+import { ownSite } from "../base/config.ts";
+import { detectionBoundMs, healthMax } from "../base/timing.ts";
+import { ownerOf } from "../decision.ts";
+import { deadlineMs, isFit } from "../observation.ts";
+import { formatVersion, lagNever, states } from "../sector/layout.ts";
+import { pathsFrom } from "./begin.ts";
+import { pairEvidence, pathInUse } from "./judge.ts";
+import type { Peer, State } from "./state.ts";
 
 /** What the shell adds of the world. */
 export type StatusExtras = {
@@ -157,4 +157,3 @@ export function statusObject(state: State, extras: StatusExtras) {
 }
 
 export type StatusObject = ReturnType<typeof statusObject>;
-export { networkPath };

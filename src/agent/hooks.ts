@@ -1,0 +1,65 @@
+/** The operator's hooks, from the agent's side: one after another, in a bounded queue. */
+import type { Config } from "../core/base/config.ts";
+import type { Action } from "../core/step/state.ts";
+import { realClock } from "../host/clock.ts";
+import { runHook } from "../host/hook.ts";
+import type { Voice } from "./voice.ts";
+
+const hooksWaitingMax = 16;
+
+/** Hooks run one after another; when too many wait, the oldest is dropped and said so. */
+export function hookRunner(config: Config, tell: Voice["tell"]) {
+  type Job = {
+    action: Extract<Action, { kind: "run-hook" }>;
+    done: (ok: boolean, detail: string) => void;
+  };
+  const waiting: Job[] = [];
+  let running = false;
+  const next = async (): Promise<void> => {
+    const job = waiting.shift();
+    if (!job) {
+      running = false;
+      return;
+    }
+    running = true;
+    const { action, done } = job;
+    const command = config.hooks[action.hook];
+    if (command) {
+      const { facts } = action;
+      const site = config.self.site;
+      const env = {
+        MIRRORBEAT_EVENT: facts.event,
+        MIRRORBEAT_OLD_STATE: facts.oldState,
+        MIRRORBEAT_NEW_STATE: facts.newState,
+        MIRRORBEAT_PEER: facts.peer,
+        MIRRORBEAT_SITE: site,
+        MIRRORBEAT_HOST: config.self.host,
+        MIRRORBEAT_TERM: String(facts.term),
+        MIRRORBEAT_REASON: facts.reason,
+        MIRRORBEAT_TIMESTAMP_EPOCH: String(realClock.wallNs() / 1_000_000_000n),
+      };
+      const args = [
+        "GROUP",
+        facts.event === "group" ? facts.peer : site,
+        facts.newState.toUpperCase(),
+        "0",
+      ];
+      const result = await runHook([...command, ...args], env, config.hooks.limitMs);
+      done(result.ok, result.detail);
+    }
+    void next();
+  };
+  return (action: Job["action"], done: Job["done"]): void => {
+    if (!config.hooks[action.hook]) return;
+    if (waiting.length >= hooksWaitingMax) {
+      const dropped = waiting.shift();
+      tell({
+        level: "error",
+        ev: "hook",
+        fields: { hook: dropped?.action.hook ?? "", ok: false, detail: "dropped: too many wait" },
+      });
+    }
+    waiting.push({ action, done });
+    if (!running) void next();
+  };
+}
