@@ -1,9 +1,12 @@
 // test-limit-seconds: 150
 /** Each row of the verdict table that the world can be driven into, found in the journal. */
+import { truncateSync } from "node:fs";
+import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { states } from "../core/sector/layout.ts";
 import { redatagram, sealingOf, slotOf } from "../testing/agent-sectors.ts";
+import { needProgram, needRoot, testWhere } from "../testing/where.ts";
 import { withWorld, type World } from "../testing/agent-world.ts";
 
 /** What a reader of the journal sees: the last verdict on the group, and its action. */
@@ -160,17 +163,23 @@ test("the neighbour that may hold the service proves no link; one member lost is
     await expectRow(world, "9", "hold");
   }));
 
-test("an observer that is not fit does not judge: row 5", () =>
-  withWorld({}, async (world) => {
-    await world.beating();
-    await world.untilStatus("b1", "healthy", (s) => s.paths.every((path) => path.fit));
-    // The volume under the reader's feet shrinks: every read fails, and the reader is not fit.
-    const svol = world.volume("a-b", "svol");
-    const { truncateSync } = await import("node:fs");
-    truncateSync(svol, 8192);
-    await expectRow(world, "4", "notify");
-    world.lan.cut("a1", "b1");
-    await expectRow(world, "5", "hold");
-  }));
+testWhere(
+  test,
+  [needRoot, needProgram("losetup", "mount")],
+  "an observer that is not fit does not judge: row 5",
+  () =>
+    withWorld({ device: 512 }, async (world) => {
+      await world.beating();
+      // The volume under the reader's feet shrinks: every read fails, and the reader is not fit.
+      await world.copier("a-b", "split");
+      await expectRow(world, "3b", "notify");
+      truncateSync(path.join(world.folder, "a-b.svol"), 8192);
+      await expectRow(world, "4", "notify");
+      const paths = world.journal("b1").filter((event) => event["ev"] === "path");
+      assert.equal([paths.at(-1)?.["state"], paths.at(-1)?.["reason"]], ["io-error", "EIO"]);
+      world.lan.cut("a1", "b1");
+      await expectRow(world, "5", "hold");
+    }),
+);
 
 test.run();

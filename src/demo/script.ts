@@ -175,7 +175,7 @@ async function takeOver(play: Play): Promise<string | null> {
   line("             mirrorbeat takeover --yes, on b1");
   const ended = await runCommand(["takeover", "--yes", "--config", stage.config("b1")], 30_000);
   if (ended.code !== 0) return `takeover: exit ${ended.code}: ${ended.err.trim()}`;
-  line(`  takeover   ${ended.out.trim()}`.slice(0, 79));
+  for (const part of ended.out.trim().split(": service hook ")) line(`  takeover   ${part}`);
   return play.wait(() => scene.roles.get("b1") === "active", "b1 active");
 }
 
@@ -234,6 +234,30 @@ function bystanderWatch(play: Play, host: HostName, boundMs: number): void {
   });
 }
 
+type Measured = { detectionMs: number | null };
+type Act = readonly [name: string, act: () => Promise<string | null>];
+
+/** The steps in their order; each answers null, or what was not as promised. */
+function scriptOf(
+  play: Play,
+  measured: Measured,
+  healthyMs: number,
+  leastHealthyMs: number,
+): readonly Act[] {
+  const killed = async (): Promise<string | null> => {
+    const result = await productionKilled(play, healthyMs, leastHealthyMs);
+    measured.detectionMs = result.detectionMs;
+    return result.fault;
+  };
+  return [
+    ["beating", () => beating(play)],
+    ["lan-cut", () => lanCut(play)],
+    ["mirror-cut", () => mirrorCut(play)],
+    ["production-killed", killed],
+    ["production-back", () => productionBack(play)],
+  ];
+}
+
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const timing = demoTiming(options.intervalMs);
   const { healthyMs, leastHealthyMs } = bounds(timing);
@@ -272,21 +296,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     wait: async (holds, what) =>
       (await waiter.until(holds, stepMs)) ? null : `not seen within ${seconds(stepMs)}: ${what}`,
   };
-  let detectionMs: number | null = null;
-  const script: readonly (readonly [string, () => Promise<string | null>])[] = [
-    ["beating", () => beating(play)],
-    ["lan-cut", () => lanCut(play)],
-    ["mirror-cut", () => mirrorCut(play)],
-    [
-      "production-killed",
-      async () => {
-        const killed = await productionKilled(play, healthyMs, leastHealthyMs);
-        detectionMs = killed.detectionMs;
-        return killed.fault;
-      },
-    ],
-    ["production-back", () => productionBack(play)],
-  ];
+  const measured: Measured = { detectionMs: null };
+  const script = scriptOf(play, measured, healthyMs, leastHealthyMs);
   const steps: StepResult[] = [];
   try {
     for (const [name, act] of script) {
@@ -314,7 +325,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   return {
     ok,
     steps,
-    detectionMs,
+    detectionMs: measured.detectionMs,
     boundMs: healthyMs,
     twoActive: scene.twoActive,
     seed: options.seed,

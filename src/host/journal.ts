@@ -27,11 +27,33 @@ export type JournalOptions = {
   readonly onFault: (fault: string | null) => void;
 };
 
-export function openJournal(options: JournalOptions): Journal {
+/** Appends to the newer file; when it is full, it becomes the older one. Throws what the disk says. */
+function journalWriter(options: JournalOptions) {
   const file = path.join(options.folder, journalFile);
+  let sizeBytes: number | null = null;
+  return {
+    async write(text: string): Promise<void> {
+      sizeBytes ??= await stat(file).then(
+        (found) => found.size,
+        () => 0,
+      );
+      if (sizeBytes + text.length > options.bytesMax / 2 && sizeBytes > 0) {
+        await rename(file, path.join(options.folder, journalFileOld));
+        sizeBytes = 0;
+      }
+      await appendFile(file, text, { mode: 0o600 });
+      sizeBytes += text.length;
+    },
+    /** After a failure the size is not known any more. */
+    forget(): void {
+      sizeBytes = null;
+    },
+  };
+}
+
+export function openJournal(options: JournalOptions): Journal {
   const queue: string[] = [];
   const recent: string[] = [];
-  let sizeBytes: number | null = null;
   let fault: string | null = null;
   let busy = false;
   let waiters: (() => void)[] = [];
@@ -42,18 +64,7 @@ export function openJournal(options: JournalOptions): Journal {
     options.onFault(next);
   };
 
-  const writeOnce = async (text: string): Promise<void> => {
-    sizeBytes ??= await stat(file).then(
-      (found) => found.size,
-      () => 0,
-    );
-    if (sizeBytes + text.length > options.bytesMax / 2 && sizeBytes > 0) {
-      await rename(file, path.join(options.folder, journalFileOld));
-      sizeBytes = 0;
-    }
-    await appendFile(file, text, { mode: 0o600 });
-    sizeBytes += text.length;
-  };
+  const file = journalWriter(options);
 
   const done = (): void => {
     busy = false;
@@ -66,12 +77,12 @@ export function openJournal(options: JournalOptions): Journal {
     while (queue.length > 0) {
       const lines = queue.splice(0, queue.length);
       try {
-        await writeOnce(lines.join(""));
+        await file.write(lines.join(""));
         setFault(null);
       } catch (error) {
         queue.unshift(...lines);
         queue.splice(0, Math.max(0, queue.length - queueLinesMax));
-        sizeBytes = null;
+        file.forget();
         setFault((error as NodeJS.ErrnoException).code ?? "unknown");
         if ((error as NodeJS.ErrnoException).code === "ENOENT") {
           await mkdir(options.folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
