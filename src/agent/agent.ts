@@ -6,6 +6,7 @@ import { type Config, type HostConfig, ownHost, ownSite, siteNamed } from "../co
 import type { CoreEvent } from "../core/base/event.ts";
 import type { ExitCode } from "../core/base/exit-codes.ts";
 import type { Read } from "../core/observation.ts";
+import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import { step } from "../core/step.ts";
 import type { Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
@@ -118,7 +119,7 @@ export class Agent {
       keys: this.ready.keys,
       writeLimitMs: config.timing.writeLimitMs,
       slots: slotsOf(ownSite(config).hosts),
-      incarnation: this.current.incarnation,
+      mayStand: (record) => this.mayStand(record),
       nowMs: this.world.clock.nowMs,
       onFault: (fault) => this.tellDevice(own.mirror.name, own.mirror.pvol, fault),
       onSibling: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
@@ -140,6 +141,13 @@ export class Agent {
       readDeadlineMs: Math.max(readDeadlineMsMin, 4 * this.config.timing.readLimitMs),
       onFault: (fault) => this.tellDevice(peer.mirror.name, peer.mirror.svol, fault),
     });
+  }
+
+  /** A record in our own slot that we cannot have written tells of another agent that uses it. */
+  private mayStand(record: HeartbeatRecord): boolean {
+    const { incarnation, serial, bootId } = this.current;
+    if (record.incarnation !== incarnation) return record.incarnation < incarnation;
+    return record.serial <= serial && record.bootId === bootId;
   }
 
   private tellDevice(mirror: string, device: string, fault: string | null): void {

@@ -20,7 +20,8 @@ export type MirrorOutOptions = {
   readonly keys: Keyring;
   readonly writeLimitMs: number;
   readonly slots: number;
-  readonly incarnation: bigint;
+  /** Whether a record in our slot may stand there: ours, or older than we are. */
+  readonly mayStand: (record: HeartbeatRecord) => boolean;
   readonly nowMs: () => number;
   readonly onFault: (fault: string | null) => void;
   readonly onSibling: (record: HeartbeatRecord) => void;
@@ -114,10 +115,10 @@ export class MirrorOut {
   }
 
   private check(record: HeartbeatRecord): void {
-    const { writer, incarnation, own } = this.options;
+    const { writer, mayStand, own } = this.options;
     if (record.slot !== writer.slot) return this.options.onSibling(record);
     this.newest = record.copy === 0 ? 0 : 1;
-    if (record.incarnation <= incarnation) return;
+    if (mayStand(record)) return;
     this.options.onSlotLost(
       `slot ${writer.slot} of ${own.mirror.pvol} is written by host '${record.hostName}', ` +
         `incarnation ${record.incarnation}: another agent uses it`,

@@ -37,6 +37,7 @@ export type RunOptions = {
 
 const keyWatchMs = 2000;
 const flushMs = 1000;
+const storeLimitMs = 2000;
 const statusBytesMax = 16 << 20;
 
 type Store = (memory: Memory) => Promise<boolean>;
@@ -57,6 +58,17 @@ function pairQueries(config: Config): Record<string, PairQuery> {
 
 type End = { readonly code: ExitCode; readonly refusal: Refusal | null };
 
+/** False where it is not done in time: a hung local disk must not keep the first beat for ever. */
+async function inTime(work: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), storeLimitMs);
+  });
+  const done = await Promise.race([work, limit]);
+  clearTimeout(timer);
+  return done;
+}
+
 /** The incarnation is durable before anything is written in it; a full disk must not stop the beat. */
 async function beginDurably(
   options: RunOptions,
@@ -76,7 +88,7 @@ async function beginDurably(
     switches: ready.memory.switches,
   });
   const { incarnation } = ready;
-  const kept = await store({ ...ready.memory, incarnation, term: state.term });
+  const kept = await inTime(store({ ...ready.memory, incarnation, term: state.term }));
   const { host, site } = config.self;
   const { engine, engineRefusal } = ready.io;
   const who = { host, site, role: state.role, term: state.term, incarnation };

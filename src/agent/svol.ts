@@ -10,6 +10,7 @@ import type { Seen } from "../core/step/state.ts";
 import type { AreaPoller, AreaReading } from "../device/poller.ts";
 import type { BlockIo } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
+import { FarEchoes } from "./far-echoes.ts";
 import type { Keyring } from "./seal.ts";
 import { recordAreaPoller, slotOpener, type SlotsReading } from "./slots.ts";
 
@@ -54,6 +55,7 @@ const failedRead = (endedMs: number, failure: string): Poll => ({
 type Use = {
   readonly volume: Volume;
   readonly poller: AreaPoller;
+  readonly farEchoes: FarEchoes | null;
   readonly openSlots: (reading: Extract<AreaReading, { kind: "read" }>) => SlotsReading;
 };
 
@@ -93,6 +95,14 @@ export class Reader {
     return this.settle(result, use);
   }
 
+  private withFarEchoes(far: FarEchoes, seen: readonly Seen[]): readonly Seen[] {
+    const records = seen.flatMap(({ reading }) =>
+      reading.kind === "record" ? [reading.record] : [],
+    );
+    void far.readNext(records, this.options.readDeadlineMs);
+    return seen.map((each) => ({ ...each, echoes: [...each.echoes, ...far.of(each.slot)] }));
+  }
+
   private tell(fault: string | null): void {
     if (this.told === fault) return;
     this.told = fault;
@@ -107,7 +117,12 @@ export class Reader {
       void volume.device.close();
       return this.tell("no memory left for its lanes");
     }
-    this.use = { volume, poller, openSlots: slotOpener(volume, siteId, keys, echoSlot) };
+    this.use = {
+      volume,
+      poller,
+      openSlots: slotOpener(volume, siteId, keys, echoSlot),
+      farEchoes: FarEchoes.open(volume, echoSlot, keys),
+    };
     this.tell(null);
   }
 
@@ -144,11 +159,12 @@ export class Reader {
       case "read": {
         this.failures = 0;
         const { seen, rejected } = use.openSlots(result);
+        const whole = use.farEchoes ? this.withFarEchoes(use.farEchoes, seen) : seen;
         // Other content under the same name: the superblock is asked again what this volume is.
         if (rejected.some((reason) => foreignReasons.has(reason))) void this.reopen();
         const beganMs = nsToMs(result.beganNs);
         const endedMs = nsToMs(result.endedNs);
-        return { read: { kind: "good", beganMs, endedMs }, seen, rejected };
+        return { read: { kind: "good", beganMs, endedMs }, seen: whole, rejected };
       }
     }
   }

@@ -6,7 +6,7 @@ import type { Config } from "../core/base/config.ts";
 import { type CoreEvent, eventLine, eventText, levels } from "../core/base/event.ts";
 import { realClock, wallText } from "../host/clock.ts";
 import { openJournal } from "../host/journal.ts";
-import { lineWriter } from "../host/line-writer.ts";
+import { lineWriter, openStandardError } from "../host/line-writer.ts";
 
 const stderrLinesMax = 500;
 const flushMs = 1000;
@@ -21,7 +21,7 @@ export type Voice = {
 };
 
 export function voiceOf(config: Config): Voice {
-  const stderr = lineWriter(2, stderrLinesMax);
+  const stderr = lineWriter(openStandardError(), stderrLinesMax);
   const journal = openJournal({
     folder: config.stateFolder,
     bytesMax: config.journalBytesMax,

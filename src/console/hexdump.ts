@@ -105,10 +105,17 @@ function hexOf(bytes: Uint8Array): string[] {
   return lines;
 }
 
+/** Cut to a width, where possible after a dash or a blank. */
 function pieces(text: string, width: number): string[] {
   const cut: string[] = [];
-  for (let at = 0; at < text.length; at += width) cut.push(text.slice(at, at + width));
-  return cut;
+  let rest = text;
+  while (rest.length > width) {
+    const natural = Math.max(rest.lastIndexOf("-", width - 1), rest.lastIndexOf(" ", width - 1));
+    const length = natural > 0 ? natural + 1 : width;
+    cut.push(rest.slice(0, length));
+    rest = rest.slice(length);
+  }
+  return rest === "" ? cut : [...cut, rest];
 }
 
 function rowLines({ at, bytes, name, value }: FieldRow): string[] {

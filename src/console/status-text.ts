@@ -73,6 +73,8 @@ function deviations(status: StatusObject): string[] {
     if (host.enabled && host.action && host.action !== "none") {
       lines.push(`${host.host}: ${host.verdict} (row ${host.row})`);
     }
+    if (host.timingsDiffer)
+      lines.push(`${host.host}: other timings than ours; make [timing] alike`);
   }
   for (const [what, count] of Object.entries(status.rejected))
     lines.push(`not believed: ${what}, ${count} times`);

@@ -5,7 +5,21 @@
  * 9600-baud line drains. Here a line goes into a bounded ring; one asynchronous write is under
  * way at most; when the ring is full the oldest lines go, and their number is told.
  */
-import { write } from "node:fs";
+import { constants, openSync, write } from "node:fs";
+
+/**
+ * Standard error for writing without ever blocking a thread: the same pipe or terminal, opened
+ * anew, so that the flag does not change what other processes share. A socket cannot be opened so;
+ * it is written as it is.
+ */
+export function openStandardError(): number {
+  const { O_WRONLY, O_NONBLOCK, O_APPEND, O_NOCTTY } = constants;
+  try {
+    return openSync("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY);
+  } catch {
+    return 2;
+  }
+}
 
 export type LineWriter = {
   line(text: string): void;

@@ -31,6 +31,10 @@ export class ChangeQueue {
     this.blocksMax = blocksMax;
   }
 
+  get waitingSets(): number {
+    return this.sets.length;
+  }
+
   get blocks(): number {
     return this.sets.reduce((sum, set) => sum + set.blocks.size, 0);
   }

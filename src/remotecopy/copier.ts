@@ -4,10 +4,10 @@
  * The shadow is the PVOL as last read; what differs from it has changed. While the pair is paired
  * and nothing waits in the queue, shadow and SVOL are equal.
  *
- * A snapshot is taken by reading twice: as long as a reading finds a change, it is repeated. One
- * that finds none proves that everything collected stood there at one moment, so a block is never
- * copied without another that its writer wrote first. A writer that never pauses gets the last of a
- * few readings.
+ * A snapshot is taken by reading twice: as long as a reading finds a change, what changes often is
+ * read again. A reading that finds none proves that all of it stood there at one moment, so a block
+ * is not copied without another that its writer wrote first. A writer that never pauses gets the
+ * last of a few readings.
  */
 import { assert } from "../core/base/assert.ts";
 import { blockBytes } from "../device/block.ts";
@@ -66,14 +66,19 @@ export class Copier {
     return this.apply({ scannedMs: 0, blocks }, () => false);
   }
 
-  /** Everything in these runs that changed, as of one moment. */
-  async snapshot(runs: readonly Run[]): Promise<Snapshot> {
+  /** Everything in these runs that changed; `again` is to be read once more after a change. */
+  async snapshot(
+    runs: readonly Run[],
+    again: (changed: ReadonlyMap<number, Buffer>) => readonly Run[],
+  ): Promise<Snapshot> {
     const scannedMs = this.nowMs();
     const found = new Map<number, Buffer>();
+    let next = runs;
     for (let reading = 0; reading < readingsMax; reading++) {
-      const changed = await this.collect(runs, found);
+      const changed = await this.collect(next, found);
       if (typeof changed !== "number") return { ok: false, fault: changed };
       if (changed === 0) break;
+      next = again(found);
     }
     const blocks = new Map([...found].sort(([one], [other]) => one - other));
     return { ok: true, set: { scannedMs, blocks } };

@@ -314,11 +314,13 @@ export class Engine {
 
   private async scan(runs: readonly Run[]): Promise<CopyFault | null> {
     const beganMs = this.options.nowMs();
-    const snapshot = await this.copier.snapshot(runs);
+    const snapshot = await this.copier.snapshot(runs, (changed) => {
+      for (const block of changed.keys()) this.plan.note(block, beganMs);
+      return this.plan.hot();
+    });
     if (!snapshot.ok) return snapshot.fault;
     const { set } = snapshot;
     this.pace.scanned(beganMs, set.blocks.size > 0);
-    for (const block of set.blocks.keys()) this.plan.note(block, beganMs);
     if (set.blocks.size > 0) this.queue.push(set);
     return null;
   }

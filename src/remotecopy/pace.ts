@@ -14,7 +14,10 @@
 export const relaxedScanMs = 100;
 const quietMs = 5000;
 const distrustMs = 60_000;
-/** News may come this much later than the change itself is found. */
+/**
+ * News may come this much later than the change itself is found, or earlier: a scan that looks in
+ * the wrong place comes between.
+ */
 const newsGraceMs = 40;
 
 export class Pace {
@@ -44,7 +47,7 @@ export class Pace {
   /** A scan that began then has ended. */
   scanned(beganMs: number, hasFound: boolean): void {
     if (hasFound) {
-      const isAnnounced = this.newsMs >= this.lastScanMs;
+      const isAnnounced = this.newsMs >= this.lastScanMs - newsGraceMs;
       if (isAnnounced) this.proven = true;
       else this.doubtMs ??= beganMs;
       this.foundMs = beganMs;

@@ -54,16 +54,29 @@ export class ScanPlan {
 
   /** What to read now: all that is hot, and the sweep's next slice. */
   next(nowMs: number, isQuiet: boolean): readonly Run[] {
-    if (this.blockCount <= smallBlocks) return this.all();
     for (const [region, changedMs] of this.changedMs) {
       if (nowMs - changedMs > hotMs) this.changedMs.delete(region);
     }
-    const regions = new Set([...this.changedMs.keys(), ...this.slice(nowMs, isQuiet)]);
-    return this.runs([...regions].sort((one, other) => one - other));
+    return this.hotAnd(this.isSmall ? [] : this.slice(nowMs, isQuiet));
+  }
+
+  /** What changed lately. */
+  hot(): readonly Run[] {
+    return this.hotAnd([]);
   }
 
   all(): readonly Run[] {
     return this.runs(Array.from({ length: this.regionCount }, (_, region) => region));
+  }
+
+  private get isSmall(): boolean {
+    return this.blockCount <= smallBlocks;
+  }
+
+  private hotAnd(more: readonly number[]): readonly Run[] {
+    if (this.isSmall) return this.all();
+    const regions = new Set([...this.changedMs.keys(), ...more]);
+    return this.runs([...regions].sort((one, other) => one - other));
   }
 
   private slice(nowMs: number, isQuiet: boolean): readonly number[] {

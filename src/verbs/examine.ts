@@ -5,11 +5,11 @@
 import type { Config } from "../core/base/config.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { plainText } from "../console/examine-sizes.ts";
-import { type BlockIo, openBlockIo } from "../device/block.ts";
+import { type BlockDevice, type BlockIo, openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
 import { faultLine, loadConfig } from "../host/config-file.ts";
 import { keyIdText, type KeySet, loadKeys, macWith } from "../host/key-file.ts";
-import { openRefusal, Transfers } from "../volume/device-io.ts";
+import { closeDevice, openRefusal, Transfers } from "../volume/device-io.ts";
 import { type Examined, examineVolume } from "./examine-volume.ts";
 import { slotDetailLines, slotDetailView } from "./examine-slot.ts";
 import { deviceLines, findingLines, slotLines, superblockLines } from "./examine-text.ts";
@@ -166,11 +166,9 @@ function asJson(run: Run, blockIo: BlockIo, examined: Examined, nowMs: number): 
   })}\n`;
 }
 
-async function examine(run: Run, blockIo: BlockIo): Promise<ExitCode> {
-  const { io, json, path, keys, slot, watchMs, config } = run;
-  const opened = await blockIo.open(path, "read", deadlineMs);
-  if (!opened.ok) return refusal(io, json, openRefusal(opened).refusal);
-  const transfers = Transfers.on(opened.device, deadlineMs);
+async function examineOn(run: Run, blockIo: BlockIo, device: BlockDevice): Promise<ExitCode> {
+  const { io, json, keys, slot, watchMs, config } = run;
+  const transfers = Transfers.on(device, deadlineMs);
   if ("refusal" in transfers) return refusal(io, json, transfers.refusal);
   const checkKeys = {
     mac: keys ? macWith(keys) : null,
@@ -181,6 +179,14 @@ async function examine(run: Run, blockIo: BlockIo): Promise<ExitCode> {
   const nowMs = Number(realClock.wallNs() / 1_000_000n);
   io.out((json ? asJson : print)(run, blockIo, examined, nowMs));
   return examined.code;
+}
+
+async function examine(run: Run, blockIo: BlockIo): Promise<ExitCode> {
+  const opened = await blockIo.open(run.path, "read", deadlineMs);
+  if (!opened.ok) return refusal(run.io, run.json, openRefusal(opened).refusal);
+  const code = await examineOn(run, blockIo, opened.device);
+  await closeDevice(opened.device);
+  return code;
 }
 
 type Prepared =

@@ -2,7 +2,8 @@
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { plainText } from "../console/examine-sizes.ts";
 import { keyIdText, macWith } from "../host/key-file.ts";
-import { Transfers } from "../volume/device-io.ts";
+import type { BlockDevice } from "../device/block.ts";
+import { closeDevice, Transfers } from "../volume/device-io.ts";
 import { planRepair, type Repair, repairVolume } from "../volume/repair.ts";
 import { deadlineMs, openClaimed, type Run, tellRefusal } from "./format-run.ts";
 
@@ -36,20 +37,26 @@ function tell(run: Run, path: string, repair: Repair | null, done: boolean): Exi
   return code;
 }
 
-export async function runRepair(run: Run, device: string): Promise<ExitCode> {
+async function repairOn(run: Run, device: BlockDevice): Promise<ExitCode> {
   const { io, json, blockIo, keys, force } = run;
-  const opened = await openClaimed(run, device);
-  if (!opened.ok) return tellRefusal(io, json, opened.refusal);
-  const transfers = Transfers.on(opened.device, deadlineMs);
+  const transfers = Transfers.on(device, deadlineMs);
   if ("refusal" in transfers) return tellRefusal(io, json, transfers.refusal);
   const authenticity = { mac: macWith(keys), crc32c: (bytes: Uint8Array) => blockIo.crc32c(bytes) };
   const keyIds = [keys.signing.id, ...keys.accepted.map((key) => key.id)];
   const planned = await planRepair(transfers, { ...authenticity, keyIds, force });
   if (!planned.ok) return tellRefusal(io, json, planned.refusal);
   const { repair } = planned;
-  const path = plainText(device);
+  const path = plainText(device.path);
   if (repair === null || !run.yes) return tell(run, path, repair, false);
   const seal = { ...authenticity, keyId: keys.signing.id };
   const refused = await repairVolume(transfers, repair, seal);
   return refused ? tellRefusal(io, json, refused.refusal) : tell(run, path, repair, true);
+}
+
+export async function runRepair(run: Run, path: string): Promise<ExitCode> {
+  const opened = await openClaimed(run, path);
+  if (!opened.ok) return tellRefusal(run.io, run.json, opened.refusal);
+  const code = await repairOn(run, opened.device);
+  await closeDevice(opened.device);
+  return code;
 }

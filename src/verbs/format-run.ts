@@ -4,7 +4,7 @@ import { plainText } from "../console/examine-sizes.ts";
 import type { BlockDevice, BlockIo } from "../device/block.ts";
 import type { KeySet } from "../host/key-file.ts";
 import { loopDeviceOver } from "../volume/device-names.ts";
-import { openRefusal, type Refused, refuse } from "../volume/device-io.ts";
+import { closeDevice, openRefusal, type Refused, refuse } from "../volume/device-io.ts";
 import type { VerbIo } from "./verb-io.ts";
 
 /** For each transfer. */
@@ -37,7 +37,7 @@ export async function openClaimed(
   const { device } = opened;
   const loop = device.geometry.kind === "file" ? loopDeviceOver(path) : null;
   if (loop !== null || device.geometry.readOnly) {
-    void device.close();
+    await closeDevice(device);
     if (loop === null)
       return refuse(exitCodes.cannotCreate, `${path}: is read-only; name the PVOL`);
     return refuse(exitCodes.tryLater, `${path}: is in use as ${loop}; format that, or detach it`);

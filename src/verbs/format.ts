@@ -12,7 +12,7 @@ import { plainText, sizeText } from "../console/examine-sizes.ts";
 import { type BlockDevice, openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
 import { keyIdText, loadKeys, macWith } from "../host/key-file.ts";
-import { type Refused, refuse, Transfers } from "../volume/device-io.ts";
+import { closeDevice, type Refused, refuse, Transfers } from "../volume/device-io.ts";
 import { formatVolume, planFormat } from "../volume/format.ts";
 import { labelsOn, labelsText } from "../volume/label-scan.ts";
 import { type Label, labelText } from "../volume/labels.ts";
@@ -184,13 +184,11 @@ async function carryOut(run: Run, job: Job): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-async function format(run: Run, settled: Settled): Promise<ExitCode> {
+async function formatOn(run: Run, settled: Settled, device: BlockDevice): Promise<ExitCode> {
   const { io, json, yes, force, keys } = run;
-  const opened = await openClaimed(run, settled.device);
-  if (!opened.ok) return tellRefusal(io, json, opened.refusal);
-  const job = await survey(settled, opened.device);
+  const job = await survey(settled, device);
   if (!job.ok) return tellRefusal(io, json, job.refusal);
-  const { labels, device } = job;
+  const { labels } = job;
   if (labels.length > 0 && !force) {
     const remedy = "nothing was changed; to lose it, add --force";
     const message = `${device.path}: holds ${labelsText(labels)}; ${remedy}`;
@@ -203,6 +201,14 @@ async function format(run: Run, settled: Settled): Promise<ExitCode> {
     io.out("nothing was changed; add --yes to do it\n");
   }
   return exitCodes.usage;
+}
+
+async function format(run: Run, settled: Settled): Promise<ExitCode> {
+  const opened = await openClaimed(run, settled.device);
+  if (!opened.ok) return tellRefusal(run.io, run.json, opened.refusal);
+  const code = await formatOn(run, settled, opened.device);
+  await closeDevice(opened.device);
+  return code;
 }
 
 export async function formatVerb(args: readonly string[], io: VerbIo): Promise<ExitCode> {

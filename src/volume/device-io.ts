@@ -120,3 +120,15 @@ export class Transfers {
     );
   }
 }
+
+const closeLimitMs = 2000;
+
+/** Closes a device and waits for that, but not for one that hangs. */
+export async function closeDevice(device: BlockDevice): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, closeLimitMs);
+  });
+  await Promise.race([device.close(), limit]);
+  clearTimeout(timer);
+}

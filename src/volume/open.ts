@@ -14,7 +14,7 @@ import { blockBytes, type Superblock } from "../core/sector/layout.ts";
 import type { VolumePlan } from "../core/sector/volume.ts";
 import type { Access, BlockDevice, BlockIo, Geometry } from "../device/block.ts";
 import { sameDevice } from "./device-names.ts";
-import { openRefusal, type Refused, refuse, Transfers } from "./device-io.ts";
+import { closeDevice, openRefusal, type Refused, refuse, Transfers } from "./device-io.ts";
 import { labelsOn, labelsText } from "./label-scan.ts";
 import { faultText, foreignRefusal } from "./superblock-faults.ts";
 import {
@@ -51,6 +51,9 @@ export type VolumeRequest = {
   /** Refuse a device that is mounted or otherwise claimed, and claim it. */
   readonly exclusive?: boolean;
 };
+
+/** What opening needs of block I/O. */
+export type VolumeIo = Pick<BlockIo, "open" | "crc32c">;
 
 export type VolumeOpened = { readonly ok: true; readonly volume: Volume } | Refused;
 
@@ -148,7 +151,7 @@ function mistakenRefusal(
 }
 
 async function examineOpened(
-  blockIo: BlockIo,
+  blockIo: VolumeIo,
   device: BlockDevice,
   request: VolumeRequest,
 ): Promise<VolumeOpened> {
@@ -176,12 +179,12 @@ async function examineOpened(
   };
 }
 
-/** On a refusal the device is closed again; it is not waited for, as it may hang. */
-export async function openVolume(blockIo: BlockIo, request: VolumeRequest): Promise<VolumeOpened> {
+/** On a refusal the device is closed again; one that hangs is not waited for. */
+export async function openVolume(blockIo: VolumeIo, request: VolumeRequest): Promise<VolumeOpened> {
   const { path, access, deadlineMs, exclusive = false } = request;
   const opened = await blockIo.open(path, access, deadlineMs, { exclusive });
   if (!opened.ok) return openRefusal(opened);
   const result = await examineOpened(blockIo, opened.device, request);
-  if (!result.ok) void opened.device.close();
+  if (!result.ok) await closeDevice(opened.device);
   return result;
 }

@@ -70,6 +70,8 @@ function hostStatus(state: State, peer: Peer, extras: StatusExtras) {
     incarnation: word ? String(word.incarnation) : null,
     serial: word ? String(word.serial) : null,
     term: word ? String(word.term) : null,
+    /** Its timings are not ours: bounds that we print do not hold for it. */
+    timingsDiffer: word !== null && word.timingDigest !== state.timingDigest,
     /** Their wall clock against ours; for display, judged by nobody. */
     clockAheadMs: skewNs === null ? null : Number(skewNs / 1_000_000n),
     paths: pathsFrom(state.config, peer.host.site).map((path, index) =>

@@ -45,7 +45,10 @@ function switchPath(state: State, path: string, on: boolean): State {
 }
 
 function switchHost(state: State, name: string, on: boolean): State {
-  if (name === state.config.self.host) return { ...state, selfEnabled: on };
+  if (name === state.config.self.host) {
+    return state.selfEnabled === on ? state : { ...state, selfEnabled: on };
+  }
+  if (!state.peers.some((peer) => peer.host.name === name && peer.enabled !== on)) return state;
   const peers = state.peers.map((peer) =>
     peer.host.name === name && peer.enabled !== on ? anew(state, peer, on) : peer,
   );

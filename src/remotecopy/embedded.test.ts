@@ -1,0 +1,82 @@
+/** The provider against good, bad and missing copies. */
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Answer, serveUnix } from "../host/unix-server.ts";
+import { commandNames, parseCommand, parseView } from "./command.ts";
+import { askCopy, embeddedProvider } from "./embedded.ts";
+import { answer } from "./serve.ts";
+import { Folder, startBench } from "./testing/bench.ts";
+
+const folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-provider-"));
+const file = path.join(folder, "s");
+
+async function withAnswers(handler: () => Answer | Promise<Answer>, body: () => Promise<void>) {
+  const served = await serveUnix({ path: file, handler });
+  if (!served.ok) throw new Error(served.message);
+  await body();
+  await served.server.close(100);
+}
+
+test("nobody there, too late, or not the answer of a copy: not ok, with a reason", async () => {
+  const provider = embeddedProvider(file);
+  const unasked = await provider.query(1000);
+  assert.match(unasked.ok ? "" : unasked.reason, "nobody answers");
+  await withAnswers(
+    () => new Promise<Answer>(() => {}),
+    async () => {
+      const late = await provider.query(50);
+      assert.match(late.ok ? "" : late.reason, "no answer in time");
+    },
+  );
+  for (const value of [null, 1, {}, { schema: 1, state: "fine", percent: 1, cause: "" }]) {
+    await withAnswers(
+      () => ({ ok: true, value }),
+      async () => assert.not((await provider.query(1000)).ok),
+    );
+  }
+});
+
+test("a running copy is asked and commanded; the time of the answer is that of the question", async () => {
+  const volumes = new Folder();
+  const bench = await startBench(volumes.file(16), volumes.file(16), {});
+  const handler = (request: Parameters<typeof parseCommand>[0]) => answer(bench.engine, request);
+  const served = await serveUnix({ path: file, handler });
+  assert.ok(served.ok);
+  let clockMs = 1000;
+  const provider = embeddedProvider(file, () => clockMs++);
+  const simplex = await provider.query(1000);
+  assert.is(simplex.ok && simplex.evidence, "split");
+  assert.is(simplex.ok && simplex.observedMs, 1000);
+  assert.ok((await askCopy(file, { name: "create", ms: 0 }, 1000)).ok);
+  await bench.reach("paired");
+  const paired = await provider.query(1000);
+  assert.is(paired.ok && paired.state, "paired");
+  assert.is(paired.ok && paired.percent, 100);
+  const lag = await askCopy(file, { name: "lag", ms: 70 }, 1000);
+  assert.is(lag.ok && parseView(lag.value)?.lagMs, 70);
+  const refused = await askCopy(file, { name: "create", ms: 0 }, 1000);
+  assert.is(refused.ok ? "" : refused.code, "wrong-state");
+  await served.server.close(100);
+  await bench.end();
+  volumes.remove();
+});
+
+test("only exact requests are commands", () => {
+  for (const name of commandNames) {
+    const takes = name === "lag" || name === "tear";
+    assert.is(typeof parseCommand({ command: name }), takes ? "string" : "object");
+    assert.is(typeof parseCommand({ command: name, ms: 5 }), takes ? "object" : "string");
+  }
+  for (const ms of [-1, 0.5, 60_001, "5", null, Number.NaN]) {
+    assert.type(parseCommand({ command: "lag", ms }), "string");
+  }
+  for (const request of [{}, { command: 1 }, { command: "cuts" }, { command: "cut", more: 1 }]) {
+    assert.type(parseCommand(request), "string");
+  }
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();

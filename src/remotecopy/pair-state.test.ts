@@ -1,0 +1,48 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type PairEvent, transition } from "./pair-state.ts";
+import { evidenceOf, type PairState, pairStates } from "./provider.ts";
+
+/** All thirty: "=" is no change, "-" is refused. */
+const table: Readonly<Record<PairState, Readonly<Record<PairEvent, PairState | "=" | "-">>>> = {
+  simplex: {
+    create: "copying", delete: "=", split: "-", resync: "-", copied: "-", failed: "-",
+  }, // biome-ignore format: one row
+  copying: {
+    create: "-", delete: "simplex", split: "suspended-by-operator", resync: "=",
+    copied: "paired", failed: "suspended-by-error",
+  }, // biome-ignore format: one row
+  paired: {
+    create: "-", delete: "simplex", split: "suspended-by-operator", resync: "=",
+    copied: "-", failed: "suspended-by-error",
+  }, // biome-ignore format: one row
+  "suspended-by-operator": {
+    create: "-", delete: "simplex", split: "=", resync: "copying", copied: "-", failed: "-",
+  }, // biome-ignore format: one row
+  "suspended-by-error": {
+    create: "-", delete: "simplex", split: "-", resync: "copying", copied: "-", failed: "-",
+  }, // biome-ignore format: one row
+};
+
+test("every transition", () => {
+  for (const state of pairStates) {
+    for (const [event, wanted] of Object.entries(table[state])) {
+      const found = transition(state, event as PairEvent);
+      const text = found.kind === "to" ? found.state : found.kind === "same" ? "=" : "-";
+      assert.is(text, wanted, `${state} ${event}`);
+    }
+  }
+});
+
+test("what each state is worth as evidence", () => {
+  const evidence = pairStates.map((state) => [state, evidenceOf(state)]);
+  assert.equal(Object.fromEntries(evidence), {
+    simplex: "split",
+    copying: "copying",
+    paired: "paired",
+    "suspended-by-operator": "split",
+    "suspended-by-error": "suspended",
+  });
+});
+
+test.run();

@@ -1,0 +1,77 @@
+/** Configurations of two sites for the core's tests: tokyo is production, osaka the standby. */
+import type { Config, HostConfig, MirrorConfig, SiteConfig, Timing } from "../core/base/config.ts";
+import { timingDefaults } from "../core/base/timing.ts";
+
+export type SitesWish = {
+  /** Hosts of each site, in the order of their slots. */
+  readonly tokyo?: readonly string[];
+  readonly osaka?: readonly string[];
+  /** Hosts that are beacons; all others may hold the service. */
+  readonly beacons?: readonly string[];
+  /** Hosts without an address for datagrams. */
+  readonly mirrorOnly?: readonly string[];
+  readonly quorum?: number;
+  /** Mirrors by name; the writer's site stands before the arrow. */
+  readonly mirrors?: Readonly<Record<string, "tokyo>osaka" | "osaka>tokyo">>;
+  readonly network?: boolean;
+  readonly takeoverHook?: boolean;
+  readonly timing?: Partial<Timing>;
+};
+
+export const bothWays = { east: "tokyo>osaka", west: "osaka>tokyo" } as const;
+
+function siteOf(name: "tokyo" | "osaka", wish: SitesWish): SiteConfig {
+  const names = wish[name] ?? [`${name}-1`, `${name}-2`];
+  const hosts: HostConfig[] = names.map((host, slot) => ({
+    site: name,
+    name: host,
+    slot,
+    address: wish.mirrorOnly?.includes(host) ? null : { host: host, port: 5000 },
+    beacon: wish.beacons?.includes(host) ?? false,
+    enabled: true,
+  }));
+  const [id, role] = name === "tokyo" ? [1, "production" as const] : [2, "standby" as const];
+  return { name, id, role, quorum: wish.quorum ?? 1, hosts };
+}
+
+function mirrorOf(name: string, way: string): MirrorConfig {
+  const [writer = "", reader = ""] = way.split(">");
+  return {
+    name,
+    writer,
+    reader,
+    pvol: `/dev/${name}-pvol`,
+    svol: `/dev/${name}-svol`,
+    pvolWwid: null,
+    svolWwid: null,
+    enabled: true,
+    pair: { provider: "none" },
+  };
+}
+
+export function configFor(host: string, wish: SitesWish = {}): Config {
+  const sites = [siteOf("tokyo", wish), siteOf("osaka", wish)];
+  const site = sites.find(({ hosts }) => hosts.some(({ name }) => name === host));
+  if (!site) throw new Error(`no host ${host}`);
+  return {
+    cluster: "alpha",
+    self: { site: site.name, host },
+    keyFile: "/etc/mirrorbeat/key",
+    runFolder: "/run/mirrorbeat",
+    stateFolder: "/var/lib/mirrorbeat",
+    policy: "operator",
+    networkEnabled: wish.network ?? true,
+    timing: { ...timingDefaults, ...wish.timing },
+    sites,
+    mirrors: Object.entries(wish.mirrors ?? bothWays).map(([name, way]) => mirrorOf(name, way)),
+    dataDevices: [],
+    hooks: {
+      takeover: wish.takeoverHook ? ["/usr/local/sbin/take"] : null,
+      superseded: ["/usr/local/sbin/yield"],
+      verdict: null,
+      limitMs: 60_000,
+    },
+    journalBytesMax: 1_000_000,
+    generation: 1,
+  };
+}

@@ -1,0 +1,591 @@
+/**
+ * Two sites in memory, in virtual time: agents that are nothing but the core, volumes and
+ * datagrams that go through the real codec, a remote copy and a network that can be cut. It
+ * drives step() the way an agent does, and keeps everything that it told.
+ *
+ * After every step the state is frozen in depth, so a step that changes its input throws.
+ */
+import type { CoreEvent } from "../core/base/event.ts";
+import { eventText } from "../core/base/event.ts";
+import { comparePositions, datagramPlace, newestCopy, type Opened, openSector } from "../core/record.ts";
+import { encodeSector, type Sealing } from "../core/sector/codec.ts";
+import {
+  blockBytes,
+  type Echo,
+  type EchoSector,
+  echoesPerSector,
+  formatVersion,
+  media,
+  nilUuid,
+  sectorBytes,
+} from "../core/sector/layout.ts";
+import { step } from "../core/step.ts";
+import { allOn, begin, type Setup, type Switches } from "../core/step/begin.ts";
+import { nextDeadlineMs } from "../core/step/judge.ts";
+import { echoesFor, highWaterMarks } from "../core/step/publish.ts";
+import {
+  type Action,
+  type Input,
+  networkPath,
+  type RecordBody,
+  type State,
+  type Step,
+  type SwitchTarget,
+} from "../core/step/state.ts";
+import { timingDigestOf } from "../core/sector/timing-digest.ts";
+import type { PairEvidence } from "../core/verdict.ts";
+import { configFor, type SitesWish } from "./core-config.ts";
+import { clusterId, volumeId } from "./core-samples.ts";
+import { checks, crc32c, sealing } from "./core-seal.ts";
+
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  if (value instanceof Uint8Array) return value;
+  Object.freeze(value);
+  for (const part of Object.values(value)) deepFreeze(part);
+  return value;
+}
+
+/** What an agent's disk keeps across its restarts. */
+type Memory = { term: bigint | null; marks: Setup["marks"]; incarnation: bigint };
+type Told = { readonly atMs: number; readonly event: CoreEvent };
+type Block = Uint8Array;
+type Volume = {
+  readonly writer: string;
+  readonly reader: string;
+  readonly pvol: Map<number, Block>;
+  readonly svol: Map<number, Block>;
+  backlog: { readonly block: number; readonly bytes: Block }[];
+  linkUp: boolean;
+  pair: PairEvidence;
+  pairAnswers: boolean;
+};
+
+export class Agent {
+  readonly name: string;
+  readonly wish: SitesWish;
+  state: State;
+  setup: Setup;
+  memory: Memory;
+  alive = true;
+  pausedSince: number | null = null;
+  readonly atResume: (() => void)[] = [];
+  inbox: Uint8Array[] = [];
+  readonly told: Told[] = [];
+  readonly answers: { readonly id: number; readonly code: number; readonly message: string }[] = [];
+  readonly hooks: string[] = [];
+  inputs: Input[] = [];
+  outputs: Pick<Step, "actions" | "events">[] = [];
+  life = 0;
+  /** Faults that a test sets. */
+  readonly failingReads = new Set<string>();
+  readMs = 2;
+  storeOk = true;
+  hookOk = true;
+  hookMs = 200;
+  writesHang = false;
+  wallSkewNs = 0n;
+  bootSkewNs = 0n;
+  sealing: Sealing = sealing;
+  change: (body: RecordBody) => RecordBody = (body) => body;
+
+  constructor(name: string, wish: SitesWish, setup: Setup, memory: Memory) {
+    this.name = name;
+    this.wish = wish;
+    this.setup = setup;
+    this.memory = memory;
+    this.state = deepFreeze(begin(setup));
+  }
+
+  /** Rows of the verdicts that were told on that host or site, in order. */
+  rows(of: string): string[] {
+    return this.events("verdict", "group")
+      .filter(({ fields }) => fields["host"] === of || (fields["site"] === of && !("host" in fields)))
+      .map(({ fields }) => String(fields["row"]));
+  }
+
+  events(...kinds: readonly string[]): CoreEvent[] {
+    return this.told.map(({ event }) => event).filter(({ ev }) => kinds.includes(ev));
+  }
+
+  texts(...kinds: readonly string[]): string[] {
+    return this.events(...kinds).map(eventText);
+  }
+
+  /** Everything told so far is forgotten, so that a test sees what comes next. */
+  forget(): void {
+    this.told.length = 0;
+  }
+
+  peer(host: string) {
+    const peer = this.state.peers.find((candidate) => candidate.host.name === host);
+    if (!peer) throw new Error(`no peer ${host}`);
+    return peer;
+  }
+
+  row(host: string): string | undefined {
+    return this.peer(host).verdict?.row;
+  }
+}
+
+const recordBlock = (slot: number, copy: number) => 8 + 2 * slot + copy;
+const isPublish = (action: Action) => action.kind === "publish";
+
+export class World {
+  nowMs = 0;
+  readonly agents = new Map<string, Agent>();
+  readonly volumes = new Map<string, Volume>();
+  /** Ways that carry no datagrams, as "tokyo>osaka". */
+  readonly cutNetwork = new Set<string>();
+  latencyMs = 20;
+  readonly wish: SitesWish;
+  #queue: { atMs: number; order: number; run: () => void }[] = [];
+  #order = 0;
+  #nonce = 1n;
+
+  constructor(wish: SitesWish = {}) {
+    this.wish = wish;
+    const { sites, mirrors } = configFor((wish.tokyo ?? ["tokyo-1"])[0] ?? "", wish);
+    for (const { name, writer, reader } of mirrors) {
+      const fresh = { pvol: new Map(), svol: new Map(), backlog: [], linkUp: true, pairAnswers: true };
+      this.volumes.set(name, { writer, reader, pair: "paired", ...fresh });
+    }
+    for (const { name } of sites.flatMap(({ hosts }) => hosts)) this.start(name);
+  }
+
+  agent(name: string): Agent {
+    const agent = this.agents.get(name);
+    if (!agent) throw new Error(`no agent ${name}`);
+    return agent;
+  }
+
+  volume(name: string): Volume {
+    const volume = this.volumes.get(name);
+    if (!volume) throw new Error(`no volume ${name}`);
+    return volume;
+  }
+
+  /** The agents of one site that run. */
+  site(name: string): Agent[] {
+    return [...this.agents.values()].filter((a) => a.alive && a.state.config.self.site === name);
+  }
+
+  // ---- Agents
+
+  start(name: string, how: { bootId?: string; switches?: Switches; blank?: boolean } = {}): Agent {
+    const old = this.agents.get(name);
+    const empty: Memory = { term: null, marks: {}, incarnation: 0n };
+    const memory = old && !how.blank ? old.memory : empty;
+    memory.incarnation += 1n;
+    const config = configFor(name, this.wish);
+    const setup: Setup = {
+      config,
+      timingDigest: timingDigestOf(config.timing, crc32c),
+      incarnation: memory.incarnation,
+      bootId: how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001",
+      term: memory.term,
+      nowMs: this.nowMs,
+      marks: memory.marks,
+      switches: how.switches ?? allOn,
+    };
+    const agent = new Agent(name, this.wish, deepFreeze(setup), memory);
+    if (old) {
+      agent.told.push(...old.told);
+      agent.hooks.push(...old.hooks);
+      agent.answers.push(...old.answers);
+    }
+    this.agents.set(name, agent);
+    const phaseMs = 1 + 37 * [...this.agents.keys()].indexOf(name);
+    this.#loops(agent, phaseMs);
+    return agent;
+  }
+
+  kill(...names: readonly string[]): void {
+    for (const name of names) {
+      const agent = this.agent(name);
+      agent.alive = false;
+      agent.memory.marks = highWaterMarks(agent.state);
+    }
+  }
+
+  pause(name: string): void {
+    this.agent(name).pausedSince = this.nowMs;
+  }
+
+  resume(name: string): void {
+    const agent = this.agent(name);
+    agent.pausedSince = null;
+    for (const run of agent.atResume.splice(0)) this.#at(this.nowMs, run);
+  }
+
+  input(name: string, input: Omit<Input, "nowMs"> & { nowMs?: number }): Step {
+    return this.apply(this.agent(name), { nowMs: this.nowMs, ...input } as Input);
+  }
+
+  /** Commands a takeover and returns the exit code, once it is answered within that time. */
+  takeover(name: string, how: { force?: boolean; waitMs?: number } = {}): number | null {
+    const agent = this.agent(name);
+    const id = this.#order++;
+    this.input(name, { kind: "takeover", id, force: how.force ?? false } as never);
+    this.run(how.waitMs ?? 5000);
+    return agent.answers.find((answer) => answer.id === id)?.code ?? null;
+  }
+
+  /** Switches as an agent does: a path or its own host is left with a farewell. */
+  switch(name: string, target: SwitchTarget, on: boolean): void {
+    const agent = this.agent(name);
+    const path = target.kind === "network" ? networkPath : target.name;
+    const self = target.kind === "host" && target.name === name;
+    const beat = { nowMs: this.nowMs, wallNs: 0n, bootNs: 0n, nonce: this.#nonce++ };
+    if (self && !on) {
+      this.input(name, { kind: "switch", target, on } as never);
+      const paths = Object.values(agent.state.paths).filter(({ enabled }) => enabled);
+      const written = paths.map((each) => each.name).filter((each) => this.#writes(agent, each));
+      this.input(name, { kind: "farewell", ...beat, paths: written, onlyTo: null } as never);
+      return;
+    }
+    const said = !on && target.kind !== "host" && this.#writes(agent, path);
+    if (said) this.input(name, { kind: "farewell", ...beat, paths: [path], onlyTo: null } as never);
+    this.input(name, { kind: "switch", target, on } as never);
+  }
+
+  #writes(agent: Agent, path: string): boolean {
+    const mirror = agent.state.config.mirrors.find((each) => each.name === path);
+    return path === networkPath || mirror?.writer === agent.state.config.self.site;
+  }
+
+  /** Called after every step of every agent, with the state before it. */
+  onStep: (agent: Agent, before: State, input: Input) => void = () => {};
+
+  apply(agent: Agent, input: Input): Step {
+    const before = agent.state;
+    const result = step(before, deepFreeze(input));
+    agent.inputs.push(input);
+    agent.outputs.push({ actions: result.actions, events: result.events });
+    agent.state = deepFreeze(result.state);
+    for (const event of result.events) agent.told.push({ atMs: this.nowMs, event });
+    this.onStep(agent, before, input);
+    for (const action of result.actions) this.#perform(agent, action);
+    return result;
+  }
+
+  // ---- Time
+
+  #at(atMs: number, run: () => void): void {
+    const entry = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run };
+    let low = 0;
+    let high = this.#queue.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = this.#queue[middle] as typeof entry;
+      if (other.atMs > entry.atMs) high = middle;
+      else low = middle + 1;
+    }
+    this.#queue.splice(low, 0, entry);
+  }
+
+  /** For one agent: nothing happens once it was killed or started anew; a paused one is late. */
+  #for(agent: Agent, atMs: number, run: () => void): void {
+    this.#at(atMs, () => {
+      if (!agent.alive || this.agents.get(agent.name) !== agent) return;
+      if (agent.pausedSince !== null) agent.atResume.push(run);
+      else run();
+    });
+  }
+
+  run(forMs: number): void {
+    const untilMs = this.nowMs + forMs;
+    for (let next = this.#queue[0]; next && next.atMs <= untilMs; next = this.#queue[0]) {
+      this.#queue.shift();
+      this.nowMs = next.atMs;
+      next.run();
+    }
+    this.nowMs = untilMs;
+  }
+
+  #loops(agent: Agent, phaseMs: number): void {
+    const { timing, mirrors, self } = agent.state.config;
+    const every = (periodMs: number, firstMs: number, run: () => void) => {
+      const turn = (dueMs: number) => {
+        run();
+        const missed = Math.max(1, Math.ceil((this.nowMs - dueMs) / periodMs));
+        this.#for(agent, dueMs + missed * periodMs, () => turn(dueMs + missed * periodMs));
+      };
+      this.#for(agent, firstMs, () => turn(firstMs));
+    };
+    every(timing.intervalMs, this.nowMs + phaseMs, () => this.#beat(agent));
+    every(timing.intervalMs, this.nowMs + phaseMs + 11, () => this.#readSiblings(agent));
+    for (const mirror of mirrors.filter(({ reader }) => reader === self.site)) {
+      const pollers = this.#poller(agent, mirror.name, timing.pollMs);
+      every(timing.pollMs, this.nowMs + phaseMs + 5, pollers);
+      every(timing.pairPollMs, this.nowMs + phaseMs + 7, () => this.#queryPair(agent, mirror.name));
+    }
+    const drain = this.#drainer(agent, timing.pollMs);
+    every(timing.pollMs, this.nowMs + phaseMs + 9, drain);
+  }
+
+  #beat(agent: Agent): void {
+    const nowNs = BigInt(Math.round(this.nowMs)) * 1_000_000n;
+    this.apply(agent, {
+      kind: "beat",
+      nowMs: this.nowMs,
+      wallNs: nowNs + agent.wallSkewNs,
+      bootNs: nowNs + agent.bootSkewNs,
+      nonce: this.#nonce++,
+    });
+  }
+
+  /** One more read at the moment from which silence could be stated, if that comes first. */
+  #readAtDeadline(agent: Agent, path: string, pollMs: number, read: () => void): void {
+    const dueMs = nextDeadlineMs(agent.state, path);
+    if (dueMs === null || dueMs >= this.nowMs + pollMs) return;
+    this.#for(agent, Math.max(dueMs, this.nowMs + 1), read);
+  }
+
+  // ---- Mirrors
+
+  #poller(agent: Agent, name: string, pollMs: number): () => void {
+    const volume = this.volume(name);
+    const known = new Map<number, Block>();
+    const opened = new Map<number, Opened<"record">>();
+    let reading = false;
+    const { sites } = agent.state.config;
+    const writer = sites.find((site) => site.name === volume.writer);
+    const poll = () => {
+      if (reading || !agent.state.paths[name]?.enabled) return;
+      reading = true;
+      const beganMs = this.nowMs;
+      const blocks = new Map(volume.svol);
+      this.#for(agent, beganMs + agent.readMs, () => {
+        reading = false;
+        const endedMs = this.nowMs;
+        const failed = agent.failingReads.has(name);
+        const seen = failed ? [] : (writer?.hosts ?? []).flatMap(({ slot }) => {
+          const copies = [0, 1].map((copy) => {
+            const block = recordBlock(slot, copy);
+            const bytes = blocks.get(block) ?? new Uint8Array(blockBytes);
+            const changed = known.get(block) !== bytes && (blocks.has(block) || !known.has(block));
+            if (changed) {
+              known.set(block, bytes);
+              const place = { medium: "volume", clusterId, volumeId, block, copy, slot, siteId: writer?.id ?? 0 } as const;
+              const result = openSector("record", bytes.subarray(0, sectorBytes), place, { ...checks, mac: agent.sealing.mac });
+              opened.set(block, result);
+              if (result.kind === "rejected") this.apply(agent, { kind: "rejected", nowMs: endedMs, path: name, reason: result.reason });
+            }
+            return { changed, bytes, block, opened: opened.get(block) ?? { kind: "empty" as const } };
+          });
+          const [a, b] = copies;
+          if (!a || !b || (!a.changed && !b.changed)) return [];
+          const reading = newestCopy(a.opened, b.opened);
+          const from = reading.kind === "record" && b.opened.kind === "valid" && b.opened.record === reading.record ? b : a;
+          return [{ slot, reading, echoes: this.#echoesIn(from.bytes, from.block) }];
+        });
+        const read = failed
+          ? ({ kind: "failed", endedMs, failure: "EIO" } as const)
+          : ({ kind: "good", beganMs, endedMs } as const);
+        this.apply(agent, { kind: "mirror-read", mirror: name, nowMs: endedMs, read, seen });
+        this.#readAtDeadline(agent, name, pollMs, poll);
+      });
+    };
+    return poll;
+  }
+
+  #echoesIn(bytes: Block, block: number): EchoSector[] {
+    const place = { medium: "volume", clusterId, volumeId, block, copy: block & 1, slot: null, siteId: null } as const;
+    const opened = openSector("echo", bytes.subarray(sectorBytes, 2 * sectorBytes), place, checks);
+    return opened.kind === "valid" ? [opened.record] : [];
+  }
+
+  #readSiblings(agent: Agent): void {
+    const { self, mirrors, sites } = agent.state.config;
+    const site = sites.find(({ name }) => name === self.site);
+    for (const mirror of mirrors.filter(({ writer }) => writer === self.site)) {
+      for (const host of site?.hosts ?? []) {
+        if (host.name === agent.name) continue;
+        const copies = [0, 1].map((copy) => {
+          const block = recordBlock(host.slot, copy);
+          const bytes = this.volume(mirror.name).pvol.get(block);
+          if (!bytes) return { kind: "empty" } as const;
+          const place = { medium: "volume", clusterId, volumeId, block, copy, slot: host.slot, siteId: site?.id ?? 0 } as const;
+          return openSector("record", bytes.subarray(0, sectorBytes), place, checks);
+        });
+        const reading = newestCopy(copies[0] as Opened<"record">, copies[1] as Opened<"record">);
+        if (reading.kind !== "record") continue;
+        const was = agent.state.siblings[host.name]?.at;
+        if (was && comparePositions(reading.record, was) === 0) continue;
+        this.apply(agent, { kind: "sibling", nowMs: this.nowMs, record: reading.record });
+      }
+    }
+  }
+
+  #queryPair(agent: Agent, mirror: string): void {
+    const { pair: state, pairAnswers } = this.volume(mirror);
+    if (pairAnswers) this.apply(agent, { kind: "pair", nowMs: this.nowMs, mirror, state });
+  }
+
+  /** Cuts or mends the remote link. What was written meanwhile arrives after it, in its order. */
+  link(name: string, up: boolean): void {
+    const volume = this.volume(name);
+    volume.linkUp = up;
+    if (!up) return;
+    const waiting = volume.backlog;
+    volume.backlog = [];
+    waiting.forEach((write, index) => this.#replicate(volume, write, (index + 1) * 150));
+  }
+
+  #replicate(volume: Volume, write: { block: number; bytes: Block }, delayMs: number): void {
+    this.#at(this.nowMs + delayMs, () => volume.svol.set(write.block, write.bytes));
+  }
+
+  #write(agent: Agent, name: string, body: RecordBody, copy: 0 | 1, echoes: readonly Echo[]): void {
+    const volume = this.volume(name);
+    const { slot, site } = this.#self(agent);
+    const block = recordBlock(slot, copy);
+    const bytes = new Uint8Array(blockBytes);
+    const head = { version: formatVersion, medium: media.volume, copy, features: 0, clusterId, volumeId, block, slot, site: site.id };
+    encodeSector("record", { ...head, ...body, echoSectors: 1, echoPeers: echoes.length }, agent.sealing, bytes);
+    this.#encodeEcho(agent, bytes, head, body, volume.reader, echoes, 0);
+    volume.pvol.set(block, bytes);
+    if (volume.linkUp) this.#replicate(volume, { block, bytes }, this.latencyMs);
+    else volume.backlog.push({ block, bytes });
+  }
+
+  #encodeEcho(agent: Agent, bytes: Block, head: object, body: RecordBody, peerSite: string, echoes: readonly Echo[], first: number): void {
+    const some = echoes.slice(first, first + echoesPerSector);
+    const site = agent.state.config.sites.find(({ name }) => name === peerSite);
+    const { incarnation, serial, term } = body;
+    const values = { ...head, index: 1, incarnation, serial, term, firstPeer: first, count: some.length, peerSite: site?.id ?? 0, echoes: some };
+    encodeSector("echo", values as never, agent.sealing, bytes, sectorBytes);
+  }
+
+  #self(agent: Agent) {
+    const { sites, self } = agent.state.config;
+    const site = sites.find(({ name }) => name === self.site);
+    const host = site?.hosts.find(({ name }) => name === self.host);
+    if (!site || !host) throw new Error("an agent is configured");
+    return { site, slot: host.slot };
+  }
+
+  // ---- Network
+
+  #drainer(agent: Agent, pollMs: number): () => void {
+    const drain = () => {
+      if (!agent.state.paths[networkPath]?.enabled) return;
+      const { site, slot } = this.#self(agent);
+      const place = datagramPlace(clusterId, site.id, slot);
+      const records = agent.inbox.flatMap((bytes) => {
+        const mac = agent.sealing.mac;
+        const record = openSector("record", bytes.subarray(0, sectorBytes), place, { ...checks, mac });
+        const echo = openSector("echo", bytes.subarray(sectorBytes), place, { ...checks, mac });
+        if (record.kind === "valid" && echo.kind === "valid") return [{ record: record.record, echoes: [echo.record] }];
+        if (record.kind === "rejected") this.apply(agent, { kind: "rejected", nowMs: this.nowMs, path: networkPath, reason: record.reason });
+        return [];
+      });
+      agent.inbox = [];
+      const read = { kind: "good", beganMs: this.nowMs, endedMs: this.nowMs } as const;
+      this.apply(agent, { kind: "network-read", nowMs: this.nowMs, read, records });
+      this.#readAtDeadline(agent, networkPath, pollMs, drain);
+    };
+    return drain;
+  }
+
+  #send(agent: Agent, to: string, body: RecordBody): void {
+    const { site, slot } = this.#self(agent);
+    const target = this.agents.get(to);
+    if (!target?.alive) return;
+    const other = this.#self(target);
+    if (this.cutNetwork.has(`${site.name}>${other.site.name}`)) return;
+    const bytes = new Uint8Array(2 * sectorBytes);
+    const block = other.site.id * 65536 + other.slot;
+    const head = { version: formatVersion, medium: media.datagram, copy: 0, features: 0, clusterId, volumeId: nilUuid, block, slot, site: site.id };
+    const echoes = echoesFor(agent.state, other.site.name);
+    encodeSector("record", { ...head, ...body, echoSectors: 1, echoPeers: echoes.length }, agent.sealing, bytes);
+    const first = other.slot - (other.slot % echoesPerSector);
+    this.#encodeEcho(agent, bytes, head, body, other.site.name, echoes, first);
+    this.#at(this.nowMs + 3, () => {
+      if (this.agents.get(to) === target) target.inbox.push(bytes);
+    });
+  }
+
+  cut(network: boolean): void {
+    for (const way of ["tokyo>osaka", "osaka>tokyo"]) {
+      if (network) this.cutNetwork.add(way);
+      else this.cutNetwork.delete(way);
+    }
+  }
+
+  // ---- Actions
+
+  #perform(agent: Agent, action: Action): void {
+    switch (action.kind) {
+      case "publish":
+        return this.#publish(agent, action);
+      case "store-term":
+        return this.#for(agent, this.nowMs + 5, () => {
+          if (agent.storeOk && action.term > (agent.memory.term ?? 0n)) agent.memory.term = action.term;
+          this.apply(agent, { kind: "term-stored", nowMs: this.nowMs, term: action.term, ok: agent.storeOk });
+        });
+      case "query-pair":
+        return this.#for(agent, this.nowMs + 10, () => this.#queryPair(agent, action.mirror));
+      case "run-hook":
+        agent.hooks.push(action.hook);
+        return this.#for(agent, this.nowMs + agent.hookMs, () => {
+          const ok = action.hook !== "takeover" || agent.hookOk;
+          this.apply(agent, { kind: "hook-ended", nowMs: this.nowMs, hook: action.hook, ok, detail: ok ? "exit 0" : "exit 1" });
+        });
+      case "answer":
+        agent.answers.push(action);
+        return;
+    }
+  }
+
+  #copies = new Map<string, 0 | 1>();
+
+  #publish(agent: Agent, action: Extract<Action, { kind: "publish" }>): void {
+    const body = agent.change(action.body);
+    const { mirrors, sites, self } = agent.state.config;
+    for (const path of action.paths) {
+      if (path === networkPath) {
+        const hosts = sites.filter(({ name }) => name !== self.site).flatMap(({ hosts }) => hosts);
+        for (const host of hosts) {
+          const enabled = agent.state.peers.some((peer) => peer.host.name === host.name && peer.enabled);
+          if (host.address && (action.onlyTo ? action.onlyTo === host.name : enabled)) this.#send(agent, host.name, body);
+        }
+        continue;
+      }
+      const mirror = mirrors.find(({ name }) => name === path);
+      if (!mirror || agent.writesHang) continue;
+      const echoes = echoesFor(agent.state, mirror.reader);
+      const key = `${agent.name} ${path}`;
+      const older = this.#copies.get(key) ?? 0;
+      const copies = action.final ? ([older, older === 0 ? 1 : 0] as const) : ([older] as const);
+      for (const copy of copies) this.#write(agent, path, body, copy, echoes);
+      if (!action.final) this.#copies.set(key, older === 0 ? 1 : 0);
+      const { serial } = body;
+      this.#for(agent, this.nowMs + 4, () => {
+        this.apply(agent, { kind: "published", nowMs: this.nowMs, mirror: path, serial });
+      });
+    }
+  }
+
+  /** Replays everything that one agent was told since its start: its outputs, step by step. */
+  replay(name: string): { state: State; outputs: Pick<Step, "actions" | "events">[] } {
+    const { setup, inputs } = this.agent(name);
+    let state = begin(setup);
+    const outputs = inputs.map((input) => {
+      const result = step(state, input);
+      state = result.state;
+      return { actions: result.actions, events: result.events };
+    });
+    return { state, outputs };
+  }
+
+  publishes(name: string): number {
+    return this.agent(name).outputs.flatMap(({ actions }) => actions.filter(isPublish)).length;
+  }
+
+  /** Sites with a host in the role active, that runs. */
+  activeSites(): string[] {
+    return ["tokyo", "osaka"].filter((site) => this.site(site).some(({ state }) => state.role === "active"));
+  }
+}
