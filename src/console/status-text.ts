@@ -84,16 +84,9 @@ function deviations(status: StatusObject): string[] {
   return lines;
 }
 
-function nextCommand(status: StatusObject): string {
-  const actions = status.sites.map((site) => site.action);
-  if (status.role === "active" && actions.every((action) => action === "none"))
-    return "mirrorbeat events";
-  if (actions.some((action) => action === "eligible" || action === "hold")) {
-    return status.role === "active"
-      ? "mirrorbeat events"
-      : "make sure that the peer site is down, then mirrorbeat takeover --yes";
-  }
-  return "mirrorbeat events";
+function nextLine(status: StatusObject): string {
+  const advice = status.sites.map((site) => site.advice).find((text) => text !== null);
+  return `next: ${advice ?? "mirrorbeat events"}`;
 }
 
 export function statusText(status: StatusObject): string {
@@ -111,7 +104,7 @@ export function statusText(status: StatusObject): string {
     columns([12, 4, 14, 22, 26], ["PATH", "DIR", "WATCH", "PAIR", "DEVICE"]),
     ...pathLines(status),
     rule,
-    `next: ${nextCommand(status)}`,
+    nextLine(status),
   ];
   return `${lines
     .flatMap((line) => line.split("\n"))

@@ -59,6 +59,25 @@ export function nextRole(facts: RoleFacts): RoleChange | null {
   }
 }
 
+/** What a site is advised to do about a verdict on another site; null where there is nothing. */
+export function adviceOn(verdict: Verdict, role: Role): string | null {
+  switch (verdict.action) {
+    case "none":
+      return null;
+    case "notify":
+      return "stay calm: it is alive; mend what the verdict names, and do not take over";
+    case "refuse":
+      return "nothing is watched: mirrorbeat enable a path";
+    case "hold":
+    case "eligible":
+      if (role === "active") return "this site is active: go on; find out what happened there";
+      if (verdict.row === "5" || verdict.row === "6") {
+        return "this host cannot tell: ask another host of this site, look at mirrorbeat status";
+      }
+      return "make sure that it is down for certain, then: mirrorbeat takeover --yes";
+  }
+}
+
 export type TakeoverFacts = {
   readonly policy: Policy;
   readonly force: boolean;

@@ -62,6 +62,9 @@ export const expectedFaults: Readonly<Record<string, readonly string[]>> = {
   "margin-too-short": [
     "7: timing.margin_ms: must be margin >= 2 x poll; 800 ms < 2 x 500 ms; leave margin_ms out for 2000, or change it",
   ],
+  "mirror-named-network": [
+    '39: mirrors.network.name: "network" is the network path\'s own name; choose another',
+  ],
   "mirror-to-itself": [
     '41: mirrors.a-b.reader: "tokyo" is the writer too; a mirror joins two sites',
   ],

@@ -123,6 +123,9 @@ function checkDirections(reading: Reading, mirrors: readonly MirrorDraft[]): voi
   }
 }
 
+/** The network path goes by this name wherever paths are named. */
+const reservedName = "network";
+
 export function readMirrors(
   reading: Reading,
   root: Section,
@@ -134,6 +137,10 @@ export function readMirrors(
     .map((table, index) => readMirror(reading, table, labelOf("mirrors", table, index, used)));
   const names = mirrors.map(({ label, name }) => ({ field: `${label}.name`, value: name }));
   refuseRepeats(reading, names, "name each mirror differently");
+  for (const { field, value } of names) {
+    if (value === reservedName)
+      reading.fault(field, `"${reservedName}" is the network path's own name; choose another`);
+  }
   for (const mirror of mirrors) {
     checkEnds(reading, mirror, sites);
     checkVolumesDiffer(reading, mirror);

@@ -20,7 +20,7 @@ function newIo(): BlockIo {
 /** The exit code of the refusal, or 0. */
 async function codeOf(pvol: string, svol: string, force = false): Promise<number> {
   const io = newIo();
-  const opened = await openPair(io, { pvol, svol }, { limitMs: 5000, force });
+  const opened = await openPair(io, { pvol, svol }, { limitMs: 5000, force, lock: true });
   io.close();
   if (!opened.ok) assert.match(opened.refusal.message, /^\S+: ./);
   return opened.ok ? 0 : opened.refusal.code;
@@ -101,7 +101,7 @@ test("an SVOL that another copy writes", () =>
   withFolder(async (folder) => {
     const [svol, io] = [folder.file(blocks), newIo()];
     const paths = { pvol: folder.file(blocks), svol };
-    const first = await openPair(io, paths, { limitMs: 5000, force: false });
+    const first = await openPair(io, paths, { limitMs: 5000, force: false, lock: true });
     assert.ok(first.ok);
     assert.is(await codeOf(folder.file(blocks), svol, true), 75);
     io.close();

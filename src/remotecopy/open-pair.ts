@@ -10,7 +10,12 @@ import { type Run, runBlocksMax } from "./scan-plan.ts";
 import { Volume } from "./volume.ts";
 
 export type PairPaths = { readonly pvol: string; readonly svol: string };
-export type PairOptions = { readonly limitMs: number; readonly force: boolean };
+export type PairOptions = {
+  readonly limitMs: number;
+  readonly force: boolean;
+  /** Keep other copies from the SVOL until this process ends, which also keeps it open so long. */
+  readonly lock: boolean;
+};
 
 export type PairOpened =
   | { readonly ok: true; readonly pvol: Volume; readonly svol: Volume }
@@ -50,7 +55,7 @@ export async function openPair(
   await present.device.close();
   const same = await sameVolume(paths);
   if (same) return refuse(exitCodes.usage, same);
-  const target = await openTarget(io, paths.svol);
+  const target = await openTarget(io, paths.svol, options.lock);
   if (!target.ok) return refuseOpen(target);
   const sizeFault = sizesFault(source.device, target.device);
   if (sizeFault) return refuse(exitCodes.dataError, sizeFault);
@@ -66,11 +71,11 @@ export async function openPair(
  * not keep the readers of its SVOL from opening it in whichever way they like. Another copy is kept
  * out by a lock on the volume itself.
  */
-async function openTarget(io: BlockIo, path: string) {
+async function openTarget(io: BlockIo, path: string, lock: boolean) {
   const claimed = await io.open(path, "write", openMs, { exclusive: true });
   if (!claimed.ok) return claimed;
   await claimed.device.close();
-  const locked = io.lockFile(await realpath(path));
+  const locked = lock ? io.lockFile(await realpath(path)) : ({ ok: true } as const);
   if (!locked.ok) {
     const message = `${path}: another remote copy writes to it, or it cannot be locked (${locked.code})`;
     return { ok: false, code: locked.code, message } as const;

@@ -50,7 +50,7 @@ async function copyWith(
   stopped: Promise<void>,
 ): Promise<CopyEnd> {
   const limitMs = Math.max(transferMsMin, options.linkTimeoutMs);
-  const pair = await openPair(io, options, { limitMs, force: options.force });
+  const pair = await openPair(io, options, { limitMs, force: options.force, lock: true });
   if (!pair.ok) return ended(pair.refusal);
   const engine: Engine = new Engine(pair.pvol, pair.svol, {
     ...options,

@@ -342,6 +342,9 @@ export class World {
         throw new Error(`${name} ended (${started.code}): ${started.lines.join("\n")}`);
       return this.count(name, "start") > before;
     });
+    await this.until(`${name} answers`, async () => {
+      return !started.alive || (await this.ask(name, { op: "status" })).ok;
+    });
     return started;
   }
 
@@ -411,7 +414,11 @@ export class World {
         this.pokes.add(end);
       });
     }
-    throw new Error(`not seen within ${deadlineMs} ms: ${what}\n${this.report()}`);
+    const error = new Error(`not seen within ${deadlineMs} ms: ${what}`);
+    const { stack = "" } = error;
+    error.message += `\n${this.report()}`;
+    error.stack = stack;
+    throw error;
   }
 
   untilRow(observer: string, site: string, ...rows: readonly string[]): Promise<void> {
@@ -437,7 +444,10 @@ export class World {
   }
 
   untilStatus(name: string, what: string, holds: (s: StatusObject) => boolean): Promise<void> {
-    return this.until(`${name}: ${what}`, async () => holds(await this.status(name)));
+    return this.until(`${name}: ${what}`, async () => {
+      const answer = await this.ask(name, { op: "status" });
+      return answer.ok && holds(answer.value as StatusObject);
+    });
   }
 
   untilRole(name: string, role: string): Promise<void> {

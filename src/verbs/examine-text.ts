@@ -2,6 +2,7 @@
 import { type Column, columns, tableLines, wrapText } from "../console/examine-lines.ts";
 import { plainText, sizeText } from "../console/examine-sizes.ts";
 import { lagFar, lagNever } from "../core/sector/layout.ts";
+import type { Finding } from "./examine-findings.ts";
 import type { EchoView, SlotView, deviceView, superblocksView } from "./examine-view.ts";
 
 export function ageText(ms: number): string {
@@ -135,6 +136,16 @@ export function echoLines(views: readonly EchoView[]): readonly string[] {
   return ["echoes  what its writer saw of its peers; lags in beats, - never seen", ...lines];
 }
 
-export function findingLines(texts: readonly string[]): readonly string[] {
-  return texts.flatMap((text) => wrapText(`!! ${plainText(text)}`, 3));
+const findingsShownMax = 12;
+
+/** What is damaged stands before what only deserves a look. */
+export function findingLines(findings: readonly Finding[]): readonly string[] {
+  const order = ["io-error", "bad", "note"] as const;
+  const sorted = order.flatMap((kind) => findings.filter((finding) => finding.is === kind));
+  const shown = sorted.slice(0, findingsShownMax);
+  const more = sorted.length - shown.length;
+  return [
+    ...shown.flatMap(({ text }) => wrapText(`!! ${plainText(text)}`, 3)),
+    ...(more > 0 ? [`!! and ${more} more, all in --json`] : []),
+  ];
 }

@@ -132,7 +132,7 @@ function print(run: Run, blockIo: BlockIo, examined: Examined, nowMs: number): s
   const second = isTable && afterMs !== null ? [`2ND     after ${Math.round(afterMs)} ms`] : [];
   const lines = [
     verdictOf(examined, run.slot),
-    ...findingLines(findings.map(({ text }) => text)),
+    ...findingLines(findings),
     ...deviceLines(deviceView(volume.device, blockIo.engine)),
     keyLine(run.keys),
     ...superblockLines(superblocksView(volume)),

@@ -37,7 +37,12 @@ test("every option has its effect", async () => {
 test("in sentences: row, verdict, action, why, what would change it, what next", async () => {
   const { out } = await explain(...silent);
   assert.match(out, /^ROW 9 {2}cannot tell link from site\n/);
-  for (const word of ["action   hold", "why      ", "--link-proven: row 8, eligible", "next     "]) {
+  for (const word of [
+    "action   hold",
+    "why      ",
+    "--link-proven: row 8, eligible",
+    "next     ",
+  ]) {
     assert.ok(out.includes(word), word);
   }
   for (const line of out.split("\n")) assert.ok(line.length <= 80, line);
@@ -78,7 +83,9 @@ test("the table for people says the same of every combination, once", async () =
       linkProven: named.linkProven ? "yes" : "no",
     };
     const matching = rows.filter(({ values }) =>
-      values.every((value, at) => value === "-" || value.split(" ").includes(chosen[names[at] ?? ""] ?? "")),
+      values.every(
+        (value, at) => value === "-" || value.split(" ").includes(chosen[names[at] ?? ""] ?? ""),
+      ),
     );
     assert.is(matching.length, 1);
     assert.equal(matching[0]?.verdict, judgeEvidence({ ...named, lastWord: "running" }));

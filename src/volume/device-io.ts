@@ -71,7 +71,11 @@ export class Transfers {
   readonly deadlineMs: number;
   private readonly lane: Lane;
 
-  static on(device: BlockDevice, deadlineMs: number, lengthBytes = chunkBytes): Transfers | Refused {
+  static on(
+    device: BlockDevice,
+    deadlineMs: number,
+    lengthBytes = chunkBytes,
+  ): Transfers | Refused {
     const lane = device.lane(lengthBytes);
     if (lane) return new Transfers(device, lane, deadlineMs);
     return refuse(exitCodes.osError, `${device.path}: no memory left for block I/O`);

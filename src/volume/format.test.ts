@@ -5,7 +5,13 @@ import { blockBytes } from "../core/sector/layout.ts";
 import { planVolume } from "../core/sector/volume.ts";
 import { macWith, sealing, testKey, testKeyId } from "../testing/core-seal.ts";
 import { Transfers } from "./device-io.ts";
-import { extentsToZero, formatVolume, type FormatWish, planFormat, slotsThatFit } from "./format.ts";
+import {
+  extentsToZero,
+  formatVolume,
+  type FormatWish,
+  planFormat,
+  slotsThatFit,
+} from "./format.ts";
 import { openVolume } from "./open.ts";
 import { planRepair, repairVolume } from "./repair.ts";
 import { memoryDevice, memoryIo, type MemoryFaults } from "./testing/memory-device.ts";
@@ -79,7 +85,11 @@ test("power loss at any sector: the old volume, none, or the new one", async () 
     } else {
       assert.is(result.ok, false);
       const transfers = transfersOn(medium);
-      const planned = await planRepair(transfers, { ...sealing, keyIds: [testKeyId], force: false });
+      const planned = await planRepair(transfers, {
+        ...sealing,
+        keyIds: [testKeyId],
+        force: false,
+      });
       if (!planned.ok || !planned.repair) seen.none += 1;
       else {
         assert.is(await repairVolume(transfers, planned.repair, sealing), null);
@@ -131,7 +141,11 @@ test("zeroing never leaves the device, however small it is", () => {
     const planned = planVolume(count * blockBytes + 512, wish);
     if (!planned.ok) throw new Error("it fits");
     for (const wipes of [false, true]) {
-      for (const { first, count: length } of extentsToZero(planned.plan, count * blockBytes, wipes)) {
+      for (const { first, count: length } of extentsToZero(
+        planned.plan,
+        count * blockBytes,
+        wipes,
+      )) {
         assert.ok(length > 0 && first >= 0 && first + length <= count);
       }
     }
@@ -140,7 +154,12 @@ test("zeroing never leaves the device, however small it is", () => {
 
 test("too small: the bytes that are needed, and the slots that would fit", () => {
   const geometry = { ...memoryDevice(Buffer.alloc(100 * blockBytes)).geometry };
-  const planned = planFormat("/dev/x", geometry, { ...wish, slots: 8, mailboxBlocksPerSlot: 16 }, 2);
+  const planned = planFormat(
+    "/dev/x",
+    geometry,
+    { ...wish, slots: 8, mailboxBlocksPerSlot: 16 },
+    2,
+  );
   assert.is(planned.ok, false);
   if (!planned.ok) {
     assert.is(planned.refusal.code, 65);

@@ -44,9 +44,7 @@ const swapMark = (name: string, magic: string): Mark => ({
   at: pageBytes.map((bytes) => bytes - 10),
 });
 
-const luksSecondHeaders = [
-  0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000,
-];
+const luksSecondHeaders = [0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000];
 
 const fileSystems: readonly Mark[] = [
   { name: "XFS", kind: "file system", magic: "XFSB", at: [0] },

@@ -9,7 +9,15 @@
  *   OFFSET HEX
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { statSync } from "node:fs";
 import path from "node:path";
 import { test } from "uvu";
@@ -65,7 +73,12 @@ function labelsOfFile(file: string): readonly Label[] {
   };
   const whole = Math.floor(sizeBytes / 4096) * 4096;
   const tailAtBytes = Math.max(0, whole - tailBytes);
-  const ends = { sizeBytes, head: read(0, headBytes), tail: read(tailAtBytes, tailBytes), tailAtBytes };
+  const ends = {
+    sizeBytes,
+    head: read(0, headBytes),
+    tail: read(tailAtBytes, tailBytes),
+    tailAtBytes,
+  };
   closeSync(descriptor);
   return findLabels(ends);
 }
@@ -117,8 +130,14 @@ test("one byte is enough: in the first and the last MiB, not between", () => {
 });
 
 test("a label reads well", () => {
-  assert.is(labelText({ name: "ext4", kind: "file system", atBytes: 1080 }), "ext4 file system (at byte 1080)");
-  assert.is(labelText({ name: "unknown data", kind: "data", atBytes: 7 }), "unknown data (at byte 7)");
+  assert.is(
+    labelText({ name: "ext4", kind: "file system", atBytes: 1080 }),
+    "ext4 file system (at byte 1080)",
+  );
+  assert.is(
+    labelText({ name: "unknown data", kind: "data", atBytes: 7 }),
+    "unknown data (at byte 7)",
+  );
 });
 
 /** How blkid calls what we call so. */
@@ -145,23 +164,31 @@ function blkid(file: string, tag: string): string {
   return spawnSync("blkid", args, { encoding: "utf8" }).stdout.trim();
 }
 
-testWhere(test, [needProgram("blkid", "util-linux")], "blkid finds nothing that we overlook", () => {
-  let compared = 0;
-  for (const fixture of all) {
-    const file = materialise(fixture);
-    const found = labelsOfFile(file).map((label) => label.name);
-    const type = blkid(file, "TYPE");
-    // Of a file system's own boot sector blkid also says "dos".
-    const table = type === "" ? blkid(file, "PTTYPE") : "";
-    for (const word of [type, table]) {
-      if (word === "") continue;
-      compared += 1;
-      const wanted = blkidNames[word] ?? new RegExp(`^${word}`, "i");
-      assert.ok(found.some((name) => wanted.test(name)), `${fixture.name}: ${word}, we: ${found}`);
+testWhere(
+  test,
+  [needProgram("blkid", "util-linux")],
+  "blkid finds nothing that we overlook",
+  () => {
+    let compared = 0;
+    for (const fixture of all) {
+      const file = materialise(fixture);
+      const found = labelsOfFile(file).map((label) => label.name);
+      const type = blkid(file, "TYPE");
+      // Of a file system's own boot sector blkid also says "dos".
+      const table = type === "" ? blkid(file, "PTTYPE") : "";
+      for (const word of [type, table]) {
+        if (word === "") continue;
+        compared += 1;
+        const wanted = blkidNames[word] ?? new RegExp(`^${word}`, "i");
+        assert.ok(
+          found.some((name) => wanted.test(name)),
+          `${fixture.name}: ${word}, we: ${found}`,
+        );
+      }
     }
-  }
-  assert.ok(compared >= 20, `blkid named ${compared}`);
-});
+    assert.ok(compared >= 20, `blkid named ${compared}`);
+  },
+);
 
 type Maker = {
   readonly program: string;
@@ -217,7 +244,10 @@ for (const maker of makers) {
       });
     }
     const texts = labelsOfFile(file).map(labelText);
-    assert.ok(texts.some((text) => expect.test(text)), texts.join("; ") || "nothing found");
+    assert.ok(
+      texts.some((text) => expect.test(text)),
+      texts.join("; ") || "nothing found",
+    );
   });
 }
 

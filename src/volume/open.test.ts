@@ -1,18 +1,42 @@
 /** Opening: each way in which a device can be the wrong one, its exit code and its one line. */
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdirSync, openSync, readFileSync, symlinkSync, truncateSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+} from "node:fs";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
 import { blockBytes, type Superblock } from "../core/sector/layout.ts";
 import { type BlockIo, openBlockIo } from "../device/block.ts";
-import { keyIdOf, macWith, otherKey, sealing, sha256, testKey, testKeyId } from "../testing/core-seal.ts";
+import {
+  keyIdOf,
+  macWith,
+  otherKey,
+  sealing,
+  sha256,
+  testKey,
+  testKeyId,
+} from "../testing/core-seal.ts";
 import { needRoot, testWhere } from "../testing/where.ts";
 import { openVolume, type VolumeIo, type VolumeRequest } from "./open.ts";
 import { superblockBytes } from "./superblock.ts";
 import { memoryDevice, memoryIo } from "./testing/memory-device.ts";
-import { digestOf, folder, newFile, newVolume, patch, superblockOf, withLoop } from "./testing/volumes.ts";
+import {
+  digestOf,
+  folder,
+  newFile,
+  newVolume,
+  patch,
+  superblockOf,
+  withLoop,
+} from "./testing/volumes.ts";
 
 const native = openBlockIo();
 if (!native.ok) throw new Error(native.message);
@@ -126,7 +150,11 @@ test("wrong key: both ids are told", async () => {
 });
 
 /** Writes a primary (and the backup) with these changes, signed and whole. */
-function rewrite(file: string, changes: Partial<Superblock>, places = ["primary", "backup"] as const) {
+function rewrite(
+  file: string,
+  changes: Partial<Superblock>,
+  places = ["primary", "backup"] as const,
+) {
   const superblock = { ...superblockOf(file), ...changes };
   for (const which of places) {
     const bytes = superblockBytes(superblock, which, testKeyId, sealing);
@@ -138,12 +166,14 @@ test("forged: whole, but with a signature that does not fit", async () => {
   const file = await newVolume();
   const forger = (_id: number, bytes: Uint8Array) => macWith(otherKey)(keyIdOf(otherKey), bytes);
   const seal = { ...sealing, mac: forger };
-  for (const [which, block] of [["primary", 0], ["backup", 511]] as const) {
+  for (const [which, block] of [
+    ["primary", 0],
+    ["backup", 511],
+  ] as const) {
     patch(file, block * blockBytes, superblockBytes(superblockOf(file), which, testKeyId, seal));
   }
   await refused({ path: file }, 65, "signature is wrong");
 });
-
 
 test("older, newer", async () => {
   const file = await newVolume();
@@ -227,7 +257,9 @@ testWhere(test, [needRoot], "loop devices: identity, numbers, read-only, held", 
   const readOnly = show("-r");
   try {
     const node = path.join(folder, "another-node");
-    const [major, minor] = readFileSync(`/sys/block/${path.basename(loop)}/dev`, "ascii").trim().split(":");
+    const [major, minor] = readFileSync(`/sys/block/${path.basename(loop)}/dev`, "ascii")
+      .trim()
+      .split(":");
     execFileSync("mknod", [node, "b", major ?? "", minor ?? ""]);
     const data = await refusal({ path: loop, dataDevices: [node] });
     assert.is(data.code, 78);

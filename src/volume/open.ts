@@ -127,7 +127,10 @@ function mistakenRefusal(
   const { writerSite: writer, readerSite: reader } = superblock;
   if (cluster !== null && superblock.clusterName !== cluster) {
     const other = `belongs to cluster ${superblock.clusterName}, not to ${cluster}`;
-    return refuse(exitCodes.dataError, `${path}: ${other}; correct the path, or the cluster's name`);
+    return refuse(
+      exitCodes.dataError,
+      `${path}: ${other}; correct the path, or the cluster's name`,
+    );
   }
   const wrongWriter = writerSite !== null && writer !== writerSite;
   const wrongReader = readerSite !== null && reader !== readerSite;
@@ -185,6 +188,9 @@ export async function openVolume(blockIo: VolumeIo, request: VolumeRequest): Pro
   const opened = await blockIo.open(path, access, deadlineMs, { exclusive });
   if (!opened.ok) return openRefusal(opened);
   const result = await examineOpened(blockIo, opened.device, request);
-  if (!result.ok) await closeDevice(opened.device);
+  if (!result.ok) {
+    const closed = closeDevice(opened.device);
+    if (result.refusal.code !== exitCodes.timeout) await closed;
+  }
   return result;
 }

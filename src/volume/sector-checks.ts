@@ -17,7 +17,6 @@ import {
   type SectorKind,
 } from "../core/sector/layout.ts";
 import { keyIdText } from "../host/key-file.ts";
-import { plain } from "./plain-text.ts";
 
 /** `ok` is null where it could not be checked. */
 export type Check = { readonly name: string; readonly ok: boolean | null; readonly found: string };
@@ -72,7 +71,7 @@ export function checkSector(
   const record = decodeSector(kind, sector);
   const reserved = reservedNotZero(kind, sector);
   return [
-    compared("magic", plain(record.magic), magics[kind]),
+    compared("magic", record.magic, magics[kind]),
     checksumCheck(sector, crc32c),
     compared("version", record.version, formatVersion),
     compared("features", record.features, 0),

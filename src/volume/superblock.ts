@@ -5,7 +5,13 @@
  * name, its block the one it stands in, its numbers such as make a volume. Whether it is the
  * volume that somebody wants is another question (open.ts).
  */
-import { type Crc32c, decodeSector, encodeSector, type Mac, uuidText } from "../core/sector/codec.ts";
+import {
+  type Crc32c,
+  decodeSector,
+  encodeSector,
+  type Mac,
+  uuidText,
+} from "../core/sector/codec.ts";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
 import {
   blockBytes,

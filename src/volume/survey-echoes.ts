@@ -59,7 +59,9 @@ export function echoesBeside(
   );
 }
 
-export type EchoesSurveyed = { readonly ok: true; readonly sectors: readonly EchoSurvey[] } | Refused;
+export type EchoesSurveyed =
+  | { readonly ok: true; readonly sectors: readonly EchoSurvey[] }
+  | Refused;
 
 /** All of a copy's echo sectors, those in echo blocks too. */
 export async function surveyEchoes(
@@ -95,9 +97,7 @@ function echoesIn(sector: EchoSector): readonly EchoOfPeer[] {
 
 /** The peers that were seen, in the order of their slots. */
 export function echoesOf(sectors: readonly EchoSurvey[]): readonly EchoOfPeer[] {
-  return sectors.flatMap(({ opened }) =>
-    opened.kind === "valid" ? echoesIn(opened.record) : [],
-  );
+  return sectors.flatMap(({ opened }) => (opened.kind === "valid" ? echoesIn(opened.record) : []));
 }
 
 export function lagsOf({ lag0, lag1, lag2, lag3, lag4, lag5, lag6, lag7 }: Echo): number[] {

@@ -4,7 +4,13 @@
  * for a device that does not answer: that ends the survey.
  */
 import { exitCodes } from "../core/base/exit-codes.ts";
-import { newestCopy, type Opened, openSector, type Place, type SlotReading } from "../core/record.ts";
+import {
+  newestCopy,
+  type Opened,
+  openSector,
+  type Place,
+  type SlotReading,
+} from "../core/record.ts";
 import type { Mac } from "../core/sector/codec.ts";
 import { blockBytes, sectorBytes, type Superblock } from "../core/sector/layout.ts";
 import { type Copy, planHolds, recordBlockOf, type VolumePlan } from "../core/sector/volume.ts";
@@ -124,8 +130,7 @@ export async function surveyVolume(
   const primary = await surveySuperblock(transfers, 0, keys);
   if (!primary.ok) return primary;
   const { look } = primary.survey;
-  const backupBlock =
-    look?.kind === "good" ? look.superblock.backupBlock : lastBlockOf(sizeBytes);
+  const backupBlock = look?.kind === "good" ? look.superblock.backupBlock : lastBlockOf(sizeBytes);
   const backup = await surveySuperblock(transfers, backupBlock, keys);
   if (!backup.ok) return backup;
   const used = chooseUsed(primary.survey, backup.survey, sizeBytes);
@@ -175,9 +180,7 @@ function surveyCopy(
   return { copy, block, read, opened: openSector("record", sector, place, { mac, crc32c }) };
 }
 
-export type SlotsSurveyed =
-  | { readonly ok: true; readonly slots: readonly SlotSurvey[] }
-  | Refused;
+export type SlotsSurveyed = { readonly ok: true; readonly slots: readonly SlotSurvey[] } | Refused;
 
 /** Reads the record blocks of slots `first` to `first + count - 1`. */
 export async function surveySlots(

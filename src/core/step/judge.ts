@@ -1,6 +1,7 @@
 /** Sightings into verdicts: paths, then hosts, then host groups. */
 import type { CoreEvent } from "../base/event.ts";
 import { siteNamed } from "../base/config.ts";
+import { adviceOn } from "../decision.ts";
 import { beaconAdvancesMin, unchangedReadsMin, unjudgedLimitMs } from "../base/timing.ts";
 import {
   deadlineMs,
@@ -258,7 +259,15 @@ function groupVerdicts(state: State, events: CoreEvent[], actions: Action[]): St
     if (was && was.row === verdict.row && was.action === verdict.action) continue;
     groups = { ...groups, [site]: verdict };
     const { row, action } = verdict;
-    const fields = { site, row, action, verdict: verdict.verdict, was: was?.row ?? "-" };
+    const advice = adviceOn(verdict, state.role);
+    const fields = {
+      site,
+      row,
+      action,
+      verdict: verdict.verdict,
+      was: was?.row ?? "-",
+      ...(advice === null ? {} : { advice }),
+    };
     events.push({ level: levelOf(verdict), ev: "group", fields });
     const facts = {
       event: "group", oldState: was?.row ?? "-", newState: row, peer: site, term: state.term,

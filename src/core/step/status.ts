@@ -4,7 +4,7 @@
  */
 import { ownSite } from "../base/config.ts";
 import { detectionBoundMs, healthMax } from "../base/timing.ts";
-import { ownerOf } from "../decision.ts";
+import { adviceOn, ownerOf } from "../decision.ts";
 import { deadlineMs, isFit } from "../observation.ts";
 import { formatVersion, lagNever, states } from "../sector/layout.ts";
 import { pathsFrom } from "./begin.ts";
@@ -110,6 +110,11 @@ function pathOfOurs(state: State, name: string, extras: StatusExtras) {
   };
 }
 
+function adviceFor(state: State, site: string): string | null {
+  const verdict = state.groups[site];
+  return verdict ? adviceOn(verdict, state.role) : null;
+}
+
 export function statusObject(state: State, extras: StatusExtras) {
   const { config } = state;
   const sites = config.sites.filter((site) => site.name !== config.self.site);
@@ -145,6 +150,7 @@ export function statusObject(state: State, extras: StatusExtras) {
       site: site.name,
       quorum: site.quorum,
       ...(state.groups[site.name] ?? { row: null, verdict: null, action: null }),
+      advice: adviceFor(state, site.name),
       hosts: state.peers
         .filter((peer) => peer.host.site === site.name)
         .map((peer) => hostStatus(state, peer, extras)),

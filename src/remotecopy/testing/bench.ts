@@ -133,7 +133,8 @@ export async function startBench(
   if (!opened.ok) throw new Error(opened.message);
   const { io } = opened;
   const force = options.force ?? false;
-  const pair = await openPair(io, { pvol, svol }, { limitMs: options.limitMs ?? ioMs, force });
+  const pairOptions = { limitMs: options.limitMs ?? ioMs, force, lock: false };
+  const pair = await openPair(io, { pvol, svol }, pairOptions);
   if (!pair.ok) throw new Error(pair.refusal.message);
   const states: PairState[] = [];
   const engine = new Engine(pair.pvol, pair.svol, {

@@ -30,7 +30,12 @@ const created = "2026-11-22T07:31:04Z";
 
 function keyFileOf(name: string, secret: Uint8Array): string {
   const file = path.join(folder, name);
-  const key = { id: keyIdOf(secret), secret: Buffer.from(secret), state: "active", created } as const;
+  const key = {
+    id: keyIdOf(secret),
+    secret: Buffer.from(secret),
+    state: "active",
+    created,
+  } as const;
   writeFileSync(file, keyFileText([key]), { mode: 0o600 });
   return file;
 }
