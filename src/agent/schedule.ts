@@ -24,34 +24,42 @@ export function runSchedule(nowMs: () => number, tasks: readonly Task[]): Schedu
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
 
-  const runDue = (): void => {
+  let armedMs = Number.POSITIVE_INFINITY;
+
+  /** Takes what is due; its next time is set before it runs. */
+  const takeDue = (): readonly (() => void)[] => {
     const now = nowMs() + earlyMs;
+    const runs: (() => void)[] = [];
     for (const task of due) {
       if (task.atMs > now) continue;
       const missed = Math.floor((now - task.atMs) / task.periodMs);
       task.atMs += (missed + 1) * task.periodMs;
-      task.run();
+      runs.push(task.run);
     }
-    for (const [name, { atMs, run }] of [...single]) {
+    for (const [name, { atMs, run }] of single) {
       if (atMs > now) continue;
       single.delete(name);
-      run();
+      runs.push(run);
     }
+    return runs;
   };
 
   const arm = (): void => {
     if (stopped) return;
-    const next = Math.min(
-      ...due.map((task) => task.atMs),
-      ...[...single.values()].map((one) => one.atMs),
-    );
+    let next = Number.POSITIVE_INFINITY;
+    for (const { atMs } of due) if (atMs < next) next = atMs;
+    for (const { atMs } of single.values()) if (atMs < next) next = atMs;
     if (timer) clearTimeout(timer);
-    timer = setTimeout(fire, Math.max(0, next - nowMs()));
+    armedMs = next;
+    // Rounded up: a timer that fires a little early is a wake-up for nothing.
+    timer = setTimeout(fire, Math.max(0, Math.ceil(next - nowMs())));
   };
+  /** Armed before anything runs: the run-time counts from when this round began. */
   const fire = (): void => {
     if (stopped) return;
-    runDue();
+    const runs = takeDue();
     arm();
+    for (const run of runs) if (!stopped) run();
   };
 
   // The first round runs at once: a heartbeat should not wait for a timer.
@@ -61,7 +69,7 @@ export function runSchedule(nowMs: () => number, tasks: readonly Task[]): Schedu
       const known = single.get(name);
       if (known && known.atMs <= atMs) return;
       single.set(name, { atMs, run });
-      arm();
+      if (atMs < armedMs) arm();
     },
     stop() {
       stopped = true;

@@ -65,6 +65,8 @@ export class Reader {
   private opening = false;
   private reading = false;
   private failures = 0;
+  /** What polls are told while the device is not open: why it was given up. */
+  private givenUp = "closed";
   private triedMs = Number.NEGATIVE_INFINITY;
   private told: string | null = null;
 
@@ -87,7 +89,7 @@ export class Reader {
     if (this.reading) return failedRead(this.options.nowMs(), "hung");
     if (!use) {
       void this.reopen();
-      return failedRead(this.options.nowMs(), "closed");
+      return failedRead(this.options.nowMs(), this.givenUp);
     }
     this.reading = true;
     const result = await use.poller.poll(this.options.readDeadlineMs);
@@ -154,7 +156,10 @@ export class Reader {
         return failedRead(this.options.nowMs(), "hung");
       case "failed":
         this.failures += 1;
-        if (this.failures >= failuresToReopen && this.use === use) this.drop();
+        if (this.failures >= failuresToReopen && this.use === use) {
+          this.givenUp = result.code;
+          this.drop();
+        }
         return failedRead(this.options.nowMs(), result.code);
       case "read": {
         this.failures = 0;

@@ -177,10 +177,11 @@ export function expectedArrivalMs(sighting: Sighting, timing: Timing): number | 
   if (!last) return null;
   const earliestMs = last.atMs + sighting.intervalMs;
   if (timing.detector === "fixed") return earliestMs;
-  const laterMs = sighting.arrivals.map(
-    (arrival) => arrival.atMs + Number(last.serial - arrival.serial) * sighting.intervalMs,
-  );
-  const meanMs = laterMs.reduce((sum, at) => sum + at, 0) / laterMs.length + sighting.intervalMs;
+  let sumMs = 0;
+  for (const { atMs, serial } of sighting.arrivals) {
+    sumMs += atMs + Number(last.serial - serial) * sighting.intervalMs;
+  }
+  const meanMs = sumMs / sighting.arrivals.length + sighting.intervalMs;
   return Math.min(Math.max(meanMs, earliestMs), earliestMs + timing.latencyMs);
 }
 

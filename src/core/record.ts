@@ -71,7 +71,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function isZero(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte !== 0) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
   return true;
 }
 

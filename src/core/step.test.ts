@@ -172,9 +172,9 @@ test("nobody becomes active by silence, by a beat, a pair state, a switch or a r
         }
       });
     }),
-    { numRuns: 3000, seed },
+    { numRuns: 4000, seed },
   );
-  assert.ok(seen > 20, `the property was put to the test (${seen} times)`);
+  assert.ok(seen >= 10, `the property was put to the test (${seen} times)`);
 });
 
 test("a standby becomes active by a command, or after a sibling, and by nothing else", () => {
@@ -267,6 +267,10 @@ const acts: fc.Arbitrary<[string, Act]> = fc.oneof(
   someHost.map((name): [string, Act] => [`start ${name}`, (w) => w.agent(name).alive || void w.start(name)]),
   fc.constantFrom("tokyo", "osaka").map((site): [string, Act] => [`kill ${site}`, (w) => w.kill(...w.site(site).map(({ name }) => name))]),
   someHost.map((name): [string, Act] => [`pause ${name}`, (w) => w.agent(name).alive && w.agent(name).pausedSince === null && w.pause(name)]),
+  fc.constant<[string, Act]>(["cut all", (w) => {
+    w.cut(true);
+    for (const name of w.volumes.keys()) w.link(name, false);
+  }]),
   someHost.map((name): [string, Act] => [`resume ${name}`, (w) => w.agent(name).pausedSince !== null && w.resume(name)]),
 ); // biome-ignore format: one act a line
 
@@ -276,7 +280,12 @@ const truly = (name: string): [string, Act] => [
   (w) => {
     const site = name.slice(0, 5);
     const agent = w.agent(name);
-    if (!agent.alive || agent.pausedSince !== null || w.site(other(site)).length > 0) return;
+    if (!agent.alive || agent.pausedSince !== null) return;
+    // The operator sees to it that the word is true, most often by switching the other site off.
+    if (w.nowMs % 3 < 2) w.kill(...w.site(other(site)).map((each) => each.name));
+    if (w.site(other(site)).length > 0) return;
+    w.run(7000);
+    agent.hookMs = w.nowMs % 2 === 0 ? 200 : 6000;
     w.takeover(name, { waitMs: 400 });
   },
 ];
@@ -304,7 +313,7 @@ function heal(world: World): void {
 }
 
 function live(history: readonly [[string, Act], number][], check: (world: World) => void): World {
-  const world = new World({ takeoverHook: true });
+  const world = new World({ takeoverHook: true }, true);
   world.onStep = (_agent, before, input) => {
     assert.ok(_agent.state.term >= before.term, `term at ${input.kind}`);
     check(world);
@@ -340,11 +349,11 @@ test("takeovers commanded truly: never two active sites, through any faults; and
     }),
     { numRuns: Number(process.env["TEST_RUNS"] ?? 24), seed },
   );
-  assert.ok(takeovers > 5, `takeovers happened: ${takeovers}`);
+  assert.ok(takeovers > 20, `takeovers happened: ${takeovers}`);
 });
 
 test("takeovers commanded blindly: each term has one owner, and one site is active once all is mended", () => {
-  let two = 0;
+  let [two, done] = [0, 0];
   fc.assert(
     fc.property(histories(blindly), (history) => {
       const world = live(history, (w) => {
@@ -353,11 +362,12 @@ test("takeovers commanded blindly: each term has one owner, and one site is acti
           if (agent.state.role === "active") assert.is(ownerOf(agent.state.term), agent.state.ownSiteId);
         }
       });
+      done += [...world.agents.values()].flatMap(({ answers }) => answers).filter(({ code }) => code === 0).length;
       checkHealed(world, text(history));
     }),
-    { numRuns: Number(process.env["TEST_RUNS"] ?? 16), seed },
+    { numRuns: Number(process.env["TEST_RUNS"] ?? 24), seed },
   );
-  assert.ok(two > 0, "the operator's word was wrong at least once, so the rule was needed");
+  assert.ok(two > 0, `a wrong word made two sites active at least once (${done} takeovers)`);
 });
 
 test.run();

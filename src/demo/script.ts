@@ -212,26 +212,25 @@ function bystanderWatch(play: Play, host: HostName, boundMs: number): void {
   const judges = host.startsWith("a") ? siteB : siteA;
   const { scene, line } = play;
   line(`BYSTANDER    host ${host} died, not by this script`);
-  const seen = () =>
-    judges.some((judge) => {
-      const verdict = scene.verdicts.get(`${judge}>${host}`);
-      return verdict !== undefined && verdict.atMs > diedMs && deadRows.has(verdict.row);
+  const foundMs = (): number | null => {
+    const verdicts = judges.flatMap((judge) => scene.verdicts.get(`${judge}>${host}`) ?? []);
+    const dead = verdicts.filter(({ row, atMs }) => atMs > diedMs && deadRows.has(row));
+    return dead.length > 0 ? Math.min(...dead.map(({ atMs }) => atMs)) - diedMs : null;
+  };
+  void play
+    .wait(() => foundMs() !== null, "found")
+    .then((fault) => {
+      const tookMs = foundMs() ?? 0;
+      line(
+        fault
+          ? `  ${host}         NOT found: ${fault}`
+          : `  ${host}         found in ${seconds(tookMs)} (bound ${seconds(boundMs)}); started again`,
+      );
+      if (play.stage.running(host)?.alive === false) {
+        const agent = play.stage.start(host);
+        line(`host ${host} of site ${host[0]}: pid ${agent.pid}`);
+      }
     });
-  void play.wait(seen, "found").then((fault) => {
-    const verdict = judges
-      .map((judge) => scene.verdicts.get(`${judge}>${host}`))
-      .find((v) => v !== undefined);
-    const tookMs = (verdict?.atMs ?? 0) - diedMs;
-    line(
-      fault
-        ? `  ${host}         NOT found: ${fault}`
-        : `  ${host}         found in ${seconds(tookMs)} (bound ${seconds(boundMs)}); started again`,
-    );
-    if (play.stage.running(host)?.alive === false) {
-      const agent = play.stage.start(host);
-      line(`host ${host} of site ${host[0]}: pid ${agent.pid}`);
-    }
-  });
 }
 
 type Measured = { detectionMs: number | null };

@@ -266,34 +266,43 @@ test("a client that trickles bytes or takes no answer is cut off", async () => {
   });
 });
 
-test("closing lets a request that has begun be answered, and takes no new ones", async () => {
+/** A handler that says when it has begun, and ends when it is let. */
+function gatedHandler() {
+  let begin = () => {};
   let release = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   const gate = new Promise<void>((resolve) => (release = resolve));
-  const handler = async () => {
+  const handler = async (): Promise<Answer> => {
+    begin();
     await gate;
     return echo("done");
   };
+  return { handler, begun, release: () => release() };
+}
+
+test("closing lets a request that has begun be answered, and takes no new ones", async () => {
+  const { handler, begun, release } = gatedHandler();
   const server = await serve({ handler });
   const idle = await connectIdle(server.path);
   const idleClosed = new Promise((resolve) => idle.resume().once("close", resolve));
-  const begun = request(server.path, {}, limitMs);
-  await connectIdle(server.path).then((socket) => socket.destroy()); // by now the request is in
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const answer = request(server.path, {}, limitMs);
+  await begun;
   const closed = server.close(limitMs);
   await idleClosed;
   assert.is(codeOf(await request(server.path, {}, limitMs)), "unreachable");
   release();
-  assert.equal(await begun, echo("done"));
+  assert.equal(await answer, echo("done"));
   await closed;
   assert.not(existsSync(server.path));
 });
 
 test("closing cuts off what does not end within the deadline", async () => {
-  const server = await serve({ handler: () => new Promise<Answer>(() => {}) });
-  const begun = request(server.path, {}, limitMs);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { handler, begun } = gatedHandler();
+  const server = await serve({ handler });
+  const answer = request(server.path, {}, limitMs);
+  await begun;
   await server.close(50);
-  assert.is(codeOf(await begun), "closed");
+  assert.is(codeOf(await answer), "closed");
 });
 
 test("nobody there, or no answer but nonsense, is a value", async () => {

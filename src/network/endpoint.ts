@@ -47,7 +47,12 @@ function faultMessage(address: Address, code: string): string {
 /** Opens a socket on that address; the answer is a value, also when the address is taken. */
 export function openEndpoint(address: Address): Promise<EndpointResult> {
   const family = net.isIPv6(address.host) ? "udp6" : "udp4";
-  const socket = dgram.createSocket({ type: family, reuseAddr: false });
+  // Numeric addresses only: a name would need a resolver, which may hang.
+  const socket = dgram.createSocket({
+    type: family,
+    reuseAddr: false,
+    lookup: (host, _options, done) => done(null, host, net.isIPv6(host) ? 6 : 4),
+  });
   let queue: Buffer[] = [];
   let dropped = 0;
   let sendErrors = 0;
@@ -79,10 +84,8 @@ export function openEndpoint(address: Address): Promise<EndpointResult> {
   function endpointOf(): Endpoint {
     return {
       send(bytes, to) {
-        // Numeric addresses only: a name would need a resolver, which may hang.
-        socket.send(bytes, to.port, to.host, (error) => {
-          if (error) sendErrors += 1;
-        });
+        // An error comes as the socket's, and is counted there.
+        socket.send(bytes, to.port, to.host);
       },
       drain() {
         const drained = queue;

@@ -241,7 +241,8 @@ export class Engine {
   /** What was written before the split is at the SVOL after it, as with an array. */
   private async split(): Promise<Obeyed> {
     if (this.state !== "paired" || this.link === "cut") return this.change("split");
-    const fault = null as CopyFault | null; if (!fault) return this.change("split");
+    const fault = (await this.scan(this.plan.all())) ?? (await this.drain(0, () => false));
+    if (!fault) return this.change("split");
     this.fail(fault);
     return refuse("failed", `split: ${fault.text}; the pair is suspended by this error`);
   }

@@ -141,10 +141,13 @@ export class World {
   readonly wish: SitesWish;
   #queue: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
+  readonly #light: boolean;
   #nonce = 1n;
 
-  constructor(wish: SitesWish = {}) {
+  /** `light`: nothing is frozen or kept for a replay; for many histories of one world. */
+  constructor(wish: SitesWish = {}, light = false) {
     this.wish = wish;
+    this.#light = light;
     const { sites, mirrors } = configFor((wish.tokyo ?? ["tokyo-1"])[0] ?? "", wish);
     for (const { name, writer, reader } of mirrors) {
       const fresh = { pvol: new Map(), svol: new Map(), backlog: [], linkUp: true, pairAnswers: true };
@@ -259,10 +262,12 @@ export class World {
 
   apply(agent: Agent, input: Input): Step {
     const before = agent.state;
-    const result = step(before, deepFreeze(input));
-    agent.inputs.push(input);
-    agent.outputs.push({ actions: result.actions, events: result.events });
-    agent.state = deepFreeze(result.state);
+    const result = step(before, this.#light ? input : deepFreeze(input));
+    agent.state = this.#light ? result.state : deepFreeze(result.state);
+    if (!this.#light) {
+      agent.inputs.push(input);
+      agent.outputs.push({ actions: result.actions, events: result.events });
+    }
     for (const event of result.events) agent.told.push({ atMs: this.nowMs, event });
     this.onStep(agent, before, input);
     for (const action of result.actions) this.#perform(agent, action);

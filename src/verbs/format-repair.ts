@@ -14,9 +14,8 @@ function tell(run: Run, path: string, repair: Repair | null, done: boolean): Exi
   const code = repair === null || done ? exitCodes.ok : exitCodes.usage;
   if (json) {
     const { restores = null, fault = null } = repair ?? {};
-    io.out(
-      `${JSON.stringify({ schema: 1, ok: true, repaired: done, restores, fault, device: path })}\n`,
-    );
+    const view = { schema: 1, ok: true, repaired: done, restores, fault, device: path };
+    io.out(`${JSON.stringify(view)}\n`);
     return code;
   }
   if (repair === null) {
@@ -25,8 +24,9 @@ function tell(run: Run, path: string, repair: Repair | null, done: boolean): Exi
   }
   const { restores, superblock, fault } = repair;
   const { clusterName, writerSite, readerSite, volumeId, keyId } = superblock;
+  const what = done ? "repaired" : "would repair";
   io.out(
-    `${done ? "repaired" : "would repair"}: ${restores} superblock, from the ${others[restores]}\n` +
+    `${what}: ${restores} superblock, from the ${others[restores]}\n` +
       `  device   ${path}\n` +
       `  fault    ${fault}\n` +
       `  volume   ${volumeId}\n` +

@@ -13,7 +13,7 @@ import { type BlockDevice, openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
 import { keyIdText, loadKeys, macWith } from "../host/key-file.ts";
 import { closeDevice, type Refused, refuse, Transfers } from "../volume/device-io.ts";
-import { formatVolume, planFormat } from "../volume/format.ts";
+import { formatVolume, planFormat, type SharedTimings } from "../volume/format.ts";
 import { labelsOn, labelsText } from "../volume/label-scan.ts";
 import { type Label, labelText } from "../volume/labels.ts";
 import { deviceRefusal } from "../volume/open.ts";
@@ -113,6 +113,12 @@ async function survey(
   return { ok: true, settled, device, plan: planned.plan, labels: labels.labels };
 }
 
+function timingsText(timings: SharedTimings | null): string {
+  if (!timings) return "none stated";
+  const { intervalMs, pollMs, marginMs } = timings;
+  return `interval ${intervalMs} ms, poll ${pollMs} ms, margin ${marginMs} ms`;
+}
+
 function describe({ settled, device, plan, labels }: Job, keyId: number): readonly string[] {
   const { wish } = settled;
   const { geometry } = device;
@@ -126,9 +132,7 @@ function describe({ settled, device, plan, labels }: Job, keyId: number): readon
     `  cluster  ${wish.cluster}`,
     `  mirror   written by ${wish.writerSite}, read by ${wish.readerSite}`,
     `  room     ${plan.slots} slots, ${per}`,
-    timings
-      ? `  timings  interval ${timings.intervalMs} ms, poll ${timings.pollMs} ms, margin ${timings.marginMs} ms`
-      : "  timings  none stated",
+    `  timings  ${timingsText(timings)}`,
     `  key      ${keyIdText(keyId)}`,
     ...(labels.length === 0
       ? ["  on it    nothing"]

@@ -17,7 +17,7 @@ const help = `mirrorbeat status [--config FILE] [--host NAME] [--json]
 
 exit codes (LSB; they tell of the agent, never of the peer)
   0 running   1 dead, pid file left   3 not running   4 cannot tell
-  64 command line   78 configuration
+  64 command line   66 no configuration file   78 configuration
 `;
 const deadlineMs = 3000;
 

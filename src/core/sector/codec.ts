@@ -7,7 +7,14 @@
  */
 import { Parser } from "binary-parser";
 import { assert, unreachable } from "../base/assert.ts";
-import { type Field, fieldBytes, type Layout, layoutBytes } from "./field.ts";
+import {
+  type Field,
+  fieldBytes,
+  fieldNamed,
+  type Layout,
+  layoutBytes,
+  scalarBytes,
+} from "./field.ts";
 import {
   crcOffset,
   keyIdOffset,
@@ -29,7 +36,31 @@ export type Sealing = { readonly mac: Mac; readonly crc32c: Crc32c; readonly key
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+/** A cluster has a handful of uuids, read again and again: the last ones are kept as text. */
+const textsKept = 16;
+const textWords = new Uint32Array(4 * textsKept);
+const texts: string[] = [];
+let textsMade = 0;
+
 export function uuidText(bytes: Uint8Array, at = 0): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 16);
+  const a = view.getUint32(0);
+  const b = view.getUint32(4);
+  const c = view.getUint32(8);
+  const d = view.getUint32(12);
+  for (let i = 0; i < texts.length; i++) {
+    const w = 4 * i;
+    if (textWords[w] !== a || textWords[w + 1] !== b) continue;
+    if (textWords[w + 2] === c && textWords[w + 3] === d) return texts[i] as string;
+  }
+  const text = newUuidText(bytes, at);
+  const slot = textsMade++ % textsKept;
+  textWords.set([a, b, c, d], 4 * slot);
+  texts[slot] = text;
+  return text;
+}
+
+function newUuidText(bytes: Uint8Array, at: number): string {
   let text = "";
   for (let i = 0; i < 16; i++) {
     if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
@@ -44,6 +75,18 @@ export function uuidBytes(text: string): Uint8Array {
   return Uint8Array.from({ length: 16 }, (_, i) =>
     Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
   );
+}
+
+const bytesKept = new Map<string, Uint8Array>([[nilUuid, new Uint8Array(16)]]);
+
+/** The same for writing: not to be changed by who gets it. */
+function knownUuidBytes(text: string): Uint8Array {
+  const known = bytesKept.get(text);
+  if (known) return known;
+  if (bytesKept.size >= textsKept) bytesKept.clear();
+  const bytes = uuidBytes(text);
+  bytesKept.set(text, bytes);
+  return bytes;
 }
 
 function writeText(target: Uint8Array, at: number, length: number, text: string): void {
@@ -73,7 +116,7 @@ function writeField(
     case "u64":
       return view.setBigUint64(at, value as bigint, true);
     case "uuid":
-      return target.set(value === nilUuid ? new Uint8Array(16) : uuidBytes(value as string), at);
+      return target.set(knownUuidBytes(value as string), at);
     case "text":
       return writeText(target, at, field.length, value as string);
     case "bytes":
@@ -124,12 +167,27 @@ export function encodeSector<K extends SectorKind>(
   assert(sector.length === sectorBytes, "room for a whole sector");
   sector.fill(0);
   const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
-  const all = { ...values, magic: magics[kind] } as unknown as Record<string, unknown>;
+  const all = values as unknown as Record<string, unknown>;
   for (const field of layouts[kind] as Layout) {
     if (field.kind === "zero" || field.at >= keyIdOffset) continue;
-    writeField(sector, view, field, 0, all[field.name]);
+    writeField(sector, view, field, 0, field.name === "magic" ? magics[kind] : all[field.name]);
   }
   sealSector(sector, sealing);
+}
+
+/** Writes these numbers and uuids of an encoded sector anew; it is to be sealed again after. */
+export function rewriteFields<K extends SectorKind>(
+  kind: K,
+  sector: Uint8Array,
+  values: Partial<Unsealed<K>>,
+): void {
+  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
+  const layout: Layout = layouts[kind];
+  for (const [name, value] of Object.entries(values)) {
+    const field = fieldNamed(layout, name);
+    assert(field.kind in scalarBytes && field.at < keyIdOffset, `${name} is a number or uuid`);
+    writeField(sector, view, field, 0, value);
+  }
 }
 
 /** Signs a sector whose fields are written: key id, MAC, checksum. */
@@ -173,7 +231,8 @@ function withField(parser: Parser, field: Field): Parser {
 /** ASCII up to the first zero byte; anything else is shown as '?', never passed on. */
 function textOf(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
     if (byte === 0) break;
     text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "?";
   }
@@ -203,23 +262,33 @@ export function decodeSector<K extends SectorKind>(kind: K, sector: Uint8Array):
   return parserFor(kind).parse(sector) as SectorRecord[K];
 }
 
+type Range = { readonly name: string; readonly from: number; readonly to: number };
+
+/** Where a layout's reserved bytes lie, those of its lists' entries included. */
+function reservedRanges(layout: Layout, base: number, prefix: string): readonly Range[] {
+  return layout.flatMap((field) => {
+    const from = base + field.at;
+    if (field.kind === "zero") {
+      return [{ name: prefix + field.name, from, to: from + fieldBytes(field) }];
+    }
+    if (field.kind !== "list") return [];
+    const bytes = layoutBytes(field.of);
+    return Array.from({ length: field.count }, (_, i) =>
+      reservedRanges(field.of, from + i * bytes, `${field.name}[${i}].`),
+    ).flat();
+  });
+}
+
+const reserved: Partial<Record<SectorKind, readonly Range[]>> = {};
+
 /** Names of reserved fields, and of spare list entries' reserved bytes, that are not zero. */
 export function reservedNotZero(kind: SectorKind, sector: Uint8Array): readonly string[] {
+  const ranges = (reserved[kind] ??= reservedRanges(layouts[kind], 0, ""));
   const bad: string[] = [];
-  const check = (layout: Layout, base: number, prefix: string): void => {
-    for (const field of layout) {
-      const at = base + field.at;
-      if (
-        field.kind === "zero" &&
-        sector.subarray(at, at + fieldBytes(field)).some((byte) => byte !== 0)
-      ) {
-        bad.push(prefix + field.name);
-      }
-      if (field.kind !== "list") continue;
-      const bytes = layoutBytes(field.of);
-      for (let i = 0; i < field.count; i++) check(field.of, at + i * bytes, `${field.name}[${i}].`);
-    }
-  };
-  check(layouts[kind], 0, "");
+  for (const { name, from, to } of ranges) {
+    let all = 0;
+    for (let at = from; at < to; at++) all |= sector[at] ?? 0;
+    if (all !== 0) bad.push(name);
+  }
   return bad;
 }

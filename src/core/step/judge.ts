@@ -215,6 +215,11 @@ function updatePath(state: State, peer: Peer, path: string, actions: Action[]): 
   return { ...peer, sightings: { ...peer.sightings, [path]: judged } };
 }
 
+/** What a path may become without anything being wrong: watched anew, or silent as announced. */
+function isCalm(peer: Peer, status: PathStatus): boolean {
+  return status === "ok" || status === "starting" || lastWordOf(peer) === "leaving";
+}
+
 function pathEvents(state: State, before: State): CoreEvent[] {
   const events: CoreEvent[] = [];
   state.peers.forEach((peer, index) => {
@@ -223,7 +228,7 @@ function pathEvents(state: State, before: State): CoreEvent[] {
     for (const [path, sighting] of Object.entries(peer.sightings)) {
       const old = was.sightings[path];
       if (!old || old.status === sighting.status || !pathInUse(state, peer, path)) continue;
-      const level = sighting.status === "ok" ? "notice" : "warning";
+      const level = isCalm(peer, sighting.status) ? "notice" : "warning";
       const because = sighting.invalid ?? state.paths[path]?.watch.failure ?? "";
       const reason =
         sighting.status === "corrupt" || sighting.status === "io-error" ? { reason: because } : {};

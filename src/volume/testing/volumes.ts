@@ -135,6 +135,8 @@ export async function withLoop(
   try {
     await body(device, file);
   } finally {
+    // The flag would outlive the detachment, and meet whoever uses that number next.
+    execFileSync("blockdev", ["--setrw", device]);
     execFileSync("losetup", ["-d", device]);
   }
 }
