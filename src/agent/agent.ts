@@ -11,6 +11,7 @@ import { step } from "../core/step.ts";
 import type { Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
 import { echoesFor, highWaterMarks } from "../core/step/publish.ts";
+import { isNewestWord } from "../core/step/see.ts";
 import {
   type Action,
   type Input,
@@ -136,6 +137,7 @@ export class Agent {
       slots: slotsOf(from?.hosts ?? []),
       siteId: from?.id ?? 0,
       echoSlot: this.writer.slot,
+      isNews: (record) => isNewestWord(this.current, record),
       keys: this.ready.keys,
       nowMs: this.world.clock.nowMs,
       readDeadlineMs: Math.max(readDeadlineMsMin, 4 * this.config.timing.readLimitMs),

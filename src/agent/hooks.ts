@@ -1,4 +1,8 @@
-/** The operator's hooks, from the agent's side: one after another, in a bounded queue. */
+/**
+ * The operator's hooks, from the agent's side: one after another, in bounded queues. Those that
+ * start and stop the service have a queue of their own: a verdict's hook that hangs never delays
+ * a takeover.
+ */
 import type { Config } from "../core/base/config.ts";
 import type { Action } from "../core/step/state.ts";
 import { realClock } from "../host/clock.ts";
@@ -7,12 +11,20 @@ import type { Voice } from "./voice.ts";
 
 const hooksWaitingMax = 16;
 
-/** Hooks run one after another; when too many wait, the oldest is dropped and said so. */
-export function hookRunner(config: Config, tell: Voice["tell"]) {
-  type Job = {
-    action: Extract<Action, { kind: "run-hook" }>;
-    done: (ok: boolean, detail: string) => void;
-  };
+type Job = {
+  readonly action: Extract<Action, { kind: "run-hook" }>;
+  readonly done: (ok: boolean, detail: string) => void;
+};
+type Queue = (action: Job["action"], done: Job["done"]) => void;
+
+export function hookRunner(config: Config, tell: Voice["tell"]): Queue {
+  const service = hookQueue(config, tell);
+  const verdict = hookQueue(config, tell);
+  return (action, done) => (action.hook === "verdict" ? verdict : service)(action, done);
+}
+
+/** When too many wait, the oldest is dropped and said so. */
+function hookQueue(config: Config, tell: Voice["tell"]): Queue {
   const waiting: Job[] = [];
   let running = false;
   const next = async (): Promise<void> => {
@@ -49,7 +61,7 @@ export function hookRunner(config: Config, tell: Voice["tell"]) {
     }
     void next();
   };
-  return (action: Job["action"], done: Job["done"]): void => {
+  return (action, done) => {
     if (!config.hooks[action.hook]) return;
     if (waiting.length >= hooksWaitingMax) {
       const dropped = waiting.shift();
@@ -58,6 +70,7 @@ export function hookRunner(config: Config, tell: Voice["tell"]) {
         ev: "hook",
         fields: { hook: dropped?.action.hook ?? "", ok: false, detail: "dropped: too many wait" },
       });
+      dropped?.done(false, "dropped: too many wait");
     }
     waiting.push({ action, done });
     if (!running) void next();

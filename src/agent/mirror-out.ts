@@ -69,6 +69,11 @@ export class MirrorOut {
     return this.told;
   }
 
+  /** null while it is not open. */
+  get volume(): Volume | null {
+    return this.reader.volume;
+  }
+
   async write(body: RecordBody, set: EchoSet, final: boolean): Promise<WriteEnd> {
     const slot = this.currentSlot();
     if (!slot) return this.account({ kind: "skipped", reason: "not open" });

@@ -24,6 +24,7 @@ import { type LanSocket, openLanSocket } from "./lan-socket.ts";
 import { type Memory, memoryStore } from "./memory.ts";
 import { controlSocketName, pidFileName } from "./names.ts";
 import { pairWatch, type PairQuery } from "./pairs.ts";
+import { resignSuperblock } from "./resign.ts";
 import type { Keyring } from "./seal.ts";
 import { type Ready, startUp } from "./startup.ts";
 import { stateFile } from "./state-file.ts";
@@ -158,7 +159,9 @@ async function serveUntil(
   const state = stateFile(config, status);
   voice.onEvent = state.soon;
   state.soon();
-  const stopKeys = watchKeyFile(config, ready.keys, voice.tell);
+  const resign = () => resignAll(agent, config, ready.keys, voice.tell);
+  const stopKeys = watchKeyFile(config, ready.keys, voice.tell, resign);
+  resign();
   const server = await serveUnix({
     path: path.join(config.runFolder, controlSocketName),
     handler: async (request) => ({
@@ -185,7 +188,28 @@ async function serveUntil(
   return result;
 }
 
-function watchKeyFile(config: Config, keys: Keyring, tell: Voice["tell"]): () => void {
+/** The superblocks of our own volumes follow the key that signs, before the old one is retired. */
+function resignAll(agent: Agent, config: Config, keys: Keyring, tell: Voice["tell"]): void {
+  for (const [mirror, { volume }] of Object.entries(agent.writers)) {
+    if (!volume) continue;
+    void resignSuperblock(volume, keys, config.timing.writeLimitMs).then((end) => {
+      if (end === "not needed") return;
+      const key = keyIdText(keys.sealing().keyId);
+      const fields =
+        end === "done"
+          ? { mirror, ok: true, reason: `superblock signed with key ${key}` }
+          : { mirror, ok: false, reason: `superblock not signed with key ${key}: ${end.fault}` };
+      tell({ level: end === "done" ? "notice" : "warning", ev: "keys", fields });
+    });
+  }
+}
+
+function watchKeyFile(
+  config: Config,
+  keys: Keyring,
+  tell: Voice["tell"],
+  onNewKeys: () => void,
+): () => void {
   const loaded = loadKeys(config.keyFile);
   if (!loaded.ok) return () => undefined;
   return watchKeys({
@@ -200,6 +224,7 @@ function watchKeyFile(config: Config, keys: Keyring, tell: Voice["tell"]): () =>
         ev: "keys",
         fields: { ok: true, signing: ids[0] ?? "", accepted: ids.slice(1).join(",") || "-" },
       });
+      onNewKeys();
     },
     onRefusal: (refusal) =>
       tell({ level: "error", ev: "keys", fields: { ok: false, reason: refusal.message } }),

@@ -4,12 +4,13 @@
  */
 import type { BlockIo } from "../device/block.ts";
 import {
+  beginSector,
   type Crc32c,
   encodeSector,
   type Mac,
-  rewriteFields,
   type Sealing,
   sealSector,
+  writeFields,
 } from "../core/sector/codec.ts";
 import {
   blockBytes,
@@ -63,7 +64,7 @@ type Head = {
   readonly block: number;
 };
 
-/** The last record in its first place: one beat goes to many, and only the place differs. */
+/** A record before it is placed and sealed: one beat goes to many, and only its place differs. */
 type Image = { readonly writer: Writer; readonly bytes: Uint8Array };
 const images = new WeakMap<RecordBody, Image>();
 
@@ -75,17 +76,19 @@ function writeRecord(
   sealing: Sealing,
   counts: { readonly echoSectors: number; readonly echoPeers: number },
 ): void {
+  const sector = target.subarray(0, sectorBytes);
   const known = images.get(body);
-  if (known?.writer === writer) {
-    target.set(known.bytes);
-    const sector = target.subarray(0, sectorBytes);
-    rewriteFields("record", sector, { ...head, ...counts });
-    return sealSector(sector, sealing);
+  if (known?.writer === writer) sector.set(known.bytes);
+  else {
+    beginSector("record", sector);
+    const { clusterId, slot, siteId } = writer;
+    writeFields("record", sector, { version: formatVersion, clusterId, slot, site: siteId });
+    writeFields("record", sector, body);
+    images.set(body, { writer, bytes: Uint8Array.from(sector) });
   }
-  const common = { version: formatVersion, features: 0, clusterId: writer.clusterId };
-  const own = { slot: writer.slot, site: writer.siteId };
-  encodeSector("record", { ...common, ...head, ...own, ...body, ...counts }, sealing, target);
-  images.set(body, { writer, bytes: Uint8Array.from(target.subarray(0, sectorBytes)) });
+  writeFields("record", sector, head);
+  writeFields("record", sector, counts);
+  sealSector(sector, sealing);
 }
 
 function writeEcho(

@@ -15,6 +15,7 @@ import {
   crcOffset,
   echoesPerSector,
   type EchoSector,
+  type HeartbeatRecord,
   sectorBytes,
   sectorsPerBlock,
 } from "../core/sector/layout.ts";
@@ -47,6 +48,8 @@ export function slotOpener(
   keys: Keyring,
   /** Slot of the reading host at its own site: whose echo is looked for; null for none. */
   echoSlot: number | null,
+  /** Whether a record is newer than what is known of its host: of others no echo is opened. */
+  isNews: (record: HeartbeatRecord) => boolean = () => true,
 ) {
   const opened: Opened<"record">[] = [];
 
@@ -66,7 +69,7 @@ export function slotOpener(
     copy: Copy,
     of: Opened<"record">,
   ): EchoSector[] => {
-    if (echoSlot === null || of.kind !== "valid") return [];
+    if (echoSlot === null || of.kind !== "valid" || !isNews(of.record)) return [];
     const index = 1 + Math.floor(echoSlot / echoesPerSector);
     if (index >= sectorsPerBlock || index > of.record.echoSectors) return [];
     const sector = block.subarray(index * sectorBytes, (index + 1) * sectorBytes);

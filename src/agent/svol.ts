@@ -6,6 +6,7 @@
 import type { Refusal } from "../core/base/exit-codes.ts";
 import type { Read } from "../core/observation.ts";
 import type { Rejection } from "../core/record.ts";
+import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import type { Seen } from "../core/step/state.ts";
 import type { AreaPoller, AreaReading } from "../device/poller.ts";
 import type { BlockIo } from "../device/block.ts";
@@ -31,6 +32,8 @@ export type ReaderOptions = {
   readonly slots: number;
   readonly siteId: number;
   readonly echoSlot: number | null;
+  /** Whether the core would look at the echo that comes with this record; always, if not given. */
+  readonly isNews?: (record: HeartbeatRecord) => boolean;
   readonly keys: Keyring;
   readonly nowMs: () => number;
   readonly readDeadlineMs: number;
@@ -112,9 +115,10 @@ export class Reader {
   }
 
   private take(volume: Volume): void {
-    const { io, slots, siteId, keys, echoSlot } = this.options;
+    const { io, slots, siteId, keys, echoSlot, isNews } = this.options;
     const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
     this.failures = 0;
+    this.givenUp = "closed";
     if (!poller) {
       void volume.device.close();
       return this.tell("no memory left for its lanes");
@@ -122,7 +126,7 @@ export class Reader {
     this.use = {
       volume,
       poller,
-      openSlots: slotOpener(volume, siteId, keys, echoSlot),
+      openSlots: slotOpener(volume, siteId, keys, echoSlot, isNews),
       farEchoes: FarEchoes.open(volume, echoSlot, keys),
     };
     this.tell(null);

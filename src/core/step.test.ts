@@ -30,16 +30,19 @@ const seed = Number(process.env["TEST_SEED"] ?? 20_261_122);
 
 const small = fc.bigInt({ min: 1n, max: 6n });
 const record = fc
-  .record({
-    site: fc.constantFrom(1, 2),
-    slot: fc.constantFrom(0, 1),
-    incarnation: small,
-    serial: small,
-    term: fc.constantFrom(257n, 513n, 514n, 769n, 770n, 1025n),
-    state: fc.constantFrom(1, 1, 1, 2, 3, 4, 5),
-    role: fc.constantFrom(0, 1, 2, 3),
-    flags: fc.constantFrom(0, 2, 32),
-  }, { noNullPrototype: true })
+  .record(
+    {
+      site: fc.constantFrom(1, 2),
+      slot: fc.constantFrom(0, 1),
+      incarnation: small,
+      serial: small,
+      term: fc.constantFrom(257n, 513n, 514n, 769n, 770n, 1025n),
+      state: fc.constantFrom(1, 1, 1, 2, 3, 4, 5),
+      role: fc.constantFrom(0, 1, 2, 3),
+      flags: fc.constantFrom(0, 2, 32),
+    },
+    { noNullPrototype: true },
+  )
   .map((changes) => {
     const hostName = `${changes.site === 1 ? "tokyo" : "osaka"}-${changes.slot + 1}`;
     const values = recordValues({ clusterId, volumeId, ...changes, hostName });
@@ -48,7 +51,16 @@ const record = fc
 
 const echoOf = (of: HeartbeatRecord, peerSite: number, incarnation: bigint) => {
   const entry = { incarnation, serial: 1n, nonce: 1n, receipt: 0 };
-  const lags = { lag0: 0, lag1: 0, lag2: 255, lag3: 255, lag4: 255, lag5: 255, lag6: 255, lag7: 255 };
+  const lags = {
+    lag0: 0,
+    lag1: 0,
+    lag2: 255,
+    lag3: 255,
+    lag4: 255,
+    lag5: 255,
+    lag6: 255,
+    lag7: 255,
+  };
   const place = { version: 0, medium: 1, copy: 0, features: 0, clusterId, volumeId, block: 8 };
   return decodeSector("echo", sectorOf("echo", {
     ...place, slot: of.slot, site: of.site, index: 1, incarnation: of.incarnation,
@@ -86,7 +98,10 @@ const partial: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
 ); // biome-ignore format: one kind a line
 
 const inputs: fc.Arbitrary<Input[]> = fc
-  .array(fc.tuple(fc.constantFrom(0, 5, 100, 500, 1000, 9000), partial), { minLength: 1, maxLength: 60 })
+  .array(fc.tuple(fc.constantFrom(0, 5, 100, 500, 1000, 9000), partial), {
+    minLength: 1,
+    maxLength: 60,
+  })
   .map((some) => {
     let nowMs = 1000;
     return some.map(([gap, given]) => {
@@ -114,7 +129,11 @@ const setups = ["tokyo-1", "osaka-1"].map((host) => deepFreeze(setupOf(host)));
 const someSetup = fc.constantFrom(...setups);
 
 /** Steps through the inputs, with a look at each step. */
-function walk(setup: Setup, some: readonly Input[], look: (before: State, input: Input, after: State) => void): void {
+function walk(
+  setup: Setup,
+  some: readonly Input[],
+  look: (before: State, input: Input, after: State) => void,
+): void {
   let state = deepFreeze(begin(setup));
   for (const input of some) {
     const after = deepFreeze(step(state, deepFreeze(input)).state);
@@ -178,7 +197,9 @@ test("nobody becomes active by silence, by a beat, a pair state, a switch or a r
 });
 
 test("a standby becomes active by a command, or after a sibling, and by nothing else", () => {
-  const withoutCommand = inputs.map((some) => some.filter(({ kind }) => kind !== "takeover" && kind !== "sibling"));
+  const withoutCommand = inputs.map((some) =>
+    some.filter(({ kind }) => kind !== "takeover" && kind !== "sibling"),
+  );
   fc.assert(
     fc.property(withoutCommand, (some) => {
       walk(setups[1] as Setup, some, (before, input, after) => {
@@ -291,7 +312,10 @@ const truly = (name: string): [string, Act] => [
 ];
 const blindly = (name: string): [string, Act] => [
   `takeover ${name} blindly`,
-  (w) => w.agent(name).alive && w.agent(name).pausedSince === null && void w.takeover(name, { waitMs: 400 }),
+  (w) =>
+    w.agent(name).alive &&
+    w.agent(name).pausedSince === null &&
+    void w.takeover(name, { waitMs: 400 }),
 ];
 const histories = (takeover: (name: string) => [string, Act]) =>
   fc.array(
@@ -327,7 +351,8 @@ function live(history: readonly [[string, Act], number][], check: (world: World)
   return world;
 }
 
-const text = (history: readonly [[string, Act], number][]) => history.map(([[name], ms]) => `${name}, ${ms} ms`).join("; ");
+const text = (history: readonly [[string, Act], number][]) =>
+  history.map(([[name], ms]) => `${name}, ${ms} ms`).join("; ");
 
 function checkHealed(world: World, what: string): void {
   const terms = new Set([...world.agents.values()].map(({ state }) => state.term));
@@ -344,7 +369,9 @@ test("takeovers commanded truly: never two active sites, through any faults; and
       const world = live(history, (w) => {
         assert.ok(w.activeSites().length <= 1, `two active: ${text(history)}`);
       });
-      takeovers += [...world.agents.values()].flatMap(({ answers }) => answers).filter(({ code }) => code === 0).length;
+      takeovers += [...world.agents.values()]
+        .flatMap(({ answers }) => answers)
+        .filter(({ code }) => code === 0).length;
       checkHealed(world, text(history));
     }),
     { numRuns: Number(process.env["TEST_RUNS"] ?? 24), seed },
@@ -359,10 +386,13 @@ test("takeovers commanded blindly: each term has one owner, and one site is acti
       const world = live(history, (w) => {
         if (w.activeSites().length > 1) two += 1;
         for (const agent of w.agents.values()) {
-          if (agent.state.role === "active") assert.is(ownerOf(agent.state.term), agent.state.ownSiteId);
+          if (agent.state.role === "active")
+            assert.is(ownerOf(agent.state.term), agent.state.ownSiteId);
         }
       });
-      done += [...world.agents.values()].flatMap(({ answers }) => answers).filter(({ code }) => code === 0).length;
+      done += [...world.agents.values()]
+        .flatMap(({ answers }) => answers)
+        .filter(({ code }) => code === 0).length;
       checkHealed(world, text(history));
     }),
     { numRuns: Number(process.env["TEST_RUNS"] ?? 24), seed },

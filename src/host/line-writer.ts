@@ -28,9 +28,15 @@ export type LineWriter = {
   readonly droppedLines: number;
 };
 
+/** In the place of lines that were dropped: a warning, as sd-daemon(3) marks it. */
+function lostLine(lines: number): string {
+  return `<4>level=warning ev=journal ok=false reason="${lines} lines dropped here: nobody read them"\n`;
+}
+
 export function lineWriter(fd: number, linesMax: number): LineWriter {
   const ring: string[] = [];
   let dropped = 0;
+  let droppedTold = 0;
   let writing = false;
   let waiters: (() => void)[] = [];
   const idle = (): void => {
@@ -41,8 +47,10 @@ export function lineWriter(fd: number, linesMax: number): LineWriter {
   const drain = (): void => {
     if (ring.length === 0) return idle();
     writing = true;
-    const text = ring.splice(0, ring.length).join("");
-    const bytes = Buffer.from(text);
+    const lost = dropped - droppedTold;
+    droppedTold = dropped;
+    const note = lost > 0 ? lostLine(lost) : "";
+    const bytes = Buffer.from(note + ring.splice(0, ring.length).join(""));
     const rest = (from: number): void => {
       write(fd, bytes, from, bytes.length - from, null, (error, written) => {
         if (error && error.code !== "EAGAIN") return idle();

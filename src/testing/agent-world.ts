@@ -381,15 +381,21 @@ export class World {
       .map((t) => JSON.stringify(t.fields));
   }
 
+  /** What it told since it last began. */
+  private sinceStart(name: string): readonly Told[] {
+    const { told } = this.host(name);
+    return told.slice(Math.max(0, told.findLastIndex((t) => t.fields["ev"] === "start")));
+  }
+
   row(observer: string, site: string): string | null {
-    const group = this.host(observer).told.findLast(
+    const group = this.sinceStart(observer).findLast(
       (t) => t.fields["ev"] === "group" && t.fields["site"] === site,
     );
     return group?.fields["row"] ?? null;
   }
 
   verdict(observer: string, host: string): string | null {
-    const verdict = this.host(observer).told.findLast(
+    const verdict = this.sinceStart(observer).findLast(
       (t) => t.fields["ev"] === "verdict" && t.fields["host"] === host,
     );
     return verdict?.fields["row"] ?? null;

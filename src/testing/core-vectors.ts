@@ -14,14 +14,24 @@ export const updating = process.env["UPDATE_FIXTURES"] === "1";
 export const howToUpdate =
   "where the change is meant: UPDATE_FIXTURES=1 ./build.sh test core, and look at the difference";
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 export type VectorFile = {
   readonly sector: SectorKind;
   readonly place: Place;
   readonly opened: "valid" | "empty" | Rejection;
   readonly values: Json;
 };
-export type Vector = { readonly name: string; readonly bytes: Uint8Array; readonly file: VectorFile };
+export type Vector = {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly file: VectorFile;
+};
 
 /** 64-bit numbers as decimal text, bytes as hexadecimal text. */
 export function plain(value: unknown): Json {
@@ -53,7 +63,8 @@ function patched(at: number, byte: number, how: "sealed" | "checksum" | "bare"):
   const bytes = sectorOf("record", recordValues());
   bytes[at] = byte;
   if (how === "sealed") sealSector(bytes, sealing);
-  if (how === "checksum") new DataView(bytes.buffer).setUint32(0x1fc, crc32c(bytes.subarray(0, 0x1fc)), true);
+  if (how === "checksum")
+    new DataView(bytes.buffer).setUint32(0x1fc, crc32c(bytes.subarray(0, 0x1fc)), true);
   return bytes;
 }
 

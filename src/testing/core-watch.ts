@@ -17,7 +17,12 @@ export type PathKind = "mirror" | "network";
 
 export function observer(timing: Timing, kind: PathKind = "mirror", nowMs = 0): State {
   const way = kind === "mirror" ? { east: "tokyo>osaka" as const } : {};
-  const wish = { tokyo: ["tokyo-1"], osaka: ["osaka-1"], network: kind === "network", mirrors: way };
+  const wish = {
+    tokyo: ["tokyo-1"],
+    osaka: ["osaka-1"],
+    network: kind === "network",
+    mirrors: way,
+  };
   return begin({
     config: configFor("osaka-1", { ...wish, timing }),
     timingDigest: 0,
@@ -39,13 +44,20 @@ export function recordOf(serial: bigint, changes: Partial<HeartbeatRecord> = {})
 }
 
 /** One read of the path that showed this record, if any. */
-export function readStep(state: State, kind: PathKind, read: Read, record: HeartbeatRecord | null): State {
+export function readStep(
+  state: State,
+  kind: PathKind,
+  read: Read,
+  record: HeartbeatRecord | null,
+): State {
   const nowMs = read.endedMs;
   if (kind === "network") {
     const records = record ? [{ record, echoes: [] }] : [];
     return step(state, { kind: "network-read", nowMs, read, records }).state;
   }
-  const reading = record ? [{ slot: 0, reading: { kind: "record", record, damaged: null } as const, echoes: [] }] : [];
+  const reading = record
+    ? [{ slot: 0, reading: { kind: "record", record, damaged: null } as const, echoes: [] }]
+    : [];
   return step(state, { kind: "mirror-read", mirror: "east", nowMs, read, seen: reading }).state;
 }
 
@@ -66,7 +78,7 @@ export type Life = {
   /** Forced ill health; null lets the observer judge itself. */
   readonly health?: number | null;
   readonly startMs?: number;
-  /** First write, and first poll, after the start. */
+  /** First write, and first poll, after the start. All times are whole milliseconds. */
   readonly writeMs: number;
   readonly pollMs: number;
   /** When the writer dies; it writes at that very moment if a beat is due. */
@@ -84,7 +96,11 @@ export type Life = {
 
 export type Lived = {
   /** Every status from its first moment, with the read that brought it. */
-  readonly statuses: readonly { readonly status: PathStatus; readonly beganMs: number; readonly endedMs: number }[];
+  readonly statuses: readonly {
+    readonly status: PathStatus;
+    readonly beganMs: number;
+    readonly endedMs: number;
+  }[];
   readonly lastArrivalMs: number;
   readonly state: State;
 };
@@ -92,7 +108,8 @@ export type Lived = {
 export function live(life: Life): Lived {
   const { timing, kind = "mirror", health = null, startMs = 0 } = life;
   const path = pathOf(kind);
-  const visibleAt = (n: number) => startMs + life.writeMs + n * timing.intervalMs + life.latency(n) * timing.latencyMs;
+  const visibleAt = (n: number) =>
+    startMs + life.writeMs + n * timing.intervalMs + Math.floor(life.latency(n) * timing.latencyMs);
   const dead = (n: number) => life.writeMs + n * timing.intervalMs > life.deathMs;
   let written = 0;
   const newestAt = (ms: number): number => {
@@ -100,7 +117,10 @@ export function live(life: Life): Lived {
     return visibleAt(written) <= ms && !dead(written) ? written : written - 1;
   };
   const awake = (ms: number): number =>
-    (life.stopped ?? []).reduce((at, [from, to]) => (at >= startMs + from && at < startMs + to ? startMs + to : at), ms);
+    (life.stopped ?? []).reduce(
+      (at, [from, to]) => (at >= startMs + from && at < startMs + to ? startMs + to : at),
+      ms,
+    );
 
   let state = observer(timing, kind, startMs);
   const statuses: { status: PathStatus; beganMs: number; endedMs: number }[] = [];
@@ -110,18 +130,27 @@ export function live(life: Life): Lived {
   let freeMs = startMs;
   let extraMs: number | null = null;
   for (let n = 0; ; n++) {
-    const extra = extraMs !== null && extraMs < tickMs;
-    const lateMs = (life.lateness?.(n) ?? 0) * timing.schedulingMs;
-    const plannedMs: number = extra ? (extraMs ?? 0) + lateMs : tickMs + (life.atDeadlines ? 0 : lateMs);
+    // A late timer delays the read at the deadline; regular polls come on time beside it.
+    const lateMs = Math.floor((life.lateness?.(n) ?? 0) * timing.schedulingMs);
+    const extra = extraMs !== null && extraMs + lateMs < tickMs;
+    const plannedMs: number = extra
+      ? (extraMs ?? 0) + lateMs
+      : tickMs + (life.atDeadlines ? 0 : lateMs);
     const beganMs = awake(Math.max(plannedMs, freeMs));
     if (beganMs > startMs + life.untilMs) break;
     if (!extra) while (tickMs <= beganMs) tickMs += timing.pollMs;
     const newest = newestAt(beganMs);
-    const tookMs = kind === "network" ? 0 : life.readTime(n) * timing.readLimitMs;
+    const tookMs = kind === "network" ? 0 : Math.floor(life.readTime(n) * timing.readLimitMs);
     const endedMs = awake(beganMs + tookMs);
     freeMs = endedMs;
     if (newest > shown) lastArrivalMs = endedMs;
-    const record = newest > shown ? recordOf(BigInt(newest + 1), { intervalMs: timing.intervalMs, wallClockNs: life.wallSkewNs ?? 0n }) : null;
+    const record =
+      newest > shown
+        ? recordOf(BigInt(newest + 1), {
+            intervalMs: timing.intervalMs,
+            wallClockNs: life.wallSkewNs ?? 0n,
+          })
+        : null;
     shown = newest;
     if (health !== null) state = withHealth(state, path, health);
     state = readStep(state, kind, { kind: "good", beganMs, endedMs }, record);

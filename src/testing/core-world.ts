@@ -7,7 +7,13 @@
  */
 import type { CoreEvent } from "../core/base/event.ts";
 import { eventText } from "../core/base/event.ts";
-import { comparePositions, datagramPlace, newestCopy, type Opened, openSector } from "../core/record.ts";
+import {
+  comparePositions,
+  datagramPlace,
+  newestCopy,
+  type Opened,
+  openSector,
+} from "../core/record.ts";
 import { encodeSector, type Sealing } from "../core/sector/codec.ts";
 import {
   blockBytes,
@@ -100,7 +106,9 @@ export class Agent {
   /** Rows of the verdicts that were told on that host or site, in order. */
   rows(of: string): string[] {
     return this.events("verdict", "group")
-      .filter(({ fields }) => fields["host"] === of || (fields["site"] === of && !("host" in fields)))
+      .filter(
+        ({ fields }) => fields["host"] === of || (fields["site"] === of && !("host" in fields)),
+      )
       .map(({ fields }) => String(fields["row"]));
   }
 
@@ -150,7 +158,13 @@ export class World {
     this.#light = light;
     const { sites, mirrors } = configFor((wish.tokyo ?? ["tokyo-1"])[0] ?? "", wish);
     for (const { name, writer, reader } of mirrors) {
-      const fresh = { pvol: new Map(), svol: new Map(), backlog: [], linkUp: true, pairAnswers: true };
+      const fresh = {
+        pvol: new Map(),
+        svol: new Map(),
+        backlog: [],
+        linkUp: true,
+        pairAnswers: true,
+      };
       this.volumes.set(name, { writer, reader, pair: "paired", ...fresh });
     }
     for (const { name } of sites.flatMap(({ hosts }) => hosts)) this.start(name);
@@ -365,26 +379,56 @@ export class World {
         reading = false;
         const endedMs = this.nowMs;
         const failed = agent.failingReads.has(name);
-        const seen = failed ? [] : (writer?.hosts ?? []).flatMap(({ slot }) => {
-          const copies = [0, 1].map((copy) => {
-            const block = recordBlock(slot, copy);
-            const bytes = blocks.get(block) ?? new Uint8Array(blockBytes);
-            const changed = known.get(block) !== bytes && (blocks.has(block) || !known.has(block));
-            if (changed) {
-              known.set(block, bytes);
-              const place = { medium: "volume", clusterId, volumeId, block, copy, slot, siteId: writer?.id ?? 0 } as const;
-              const result = openSector("record", bytes.subarray(0, sectorBytes), place, { ...checks, mac: agent.sealing.mac });
-              opened.set(block, result);
-              if (result.kind === "rejected") this.apply(agent, { kind: "rejected", nowMs: endedMs, path: name, reason: result.reason });
-            }
-            return { changed, bytes, block, opened: opened.get(block) ?? { kind: "empty" as const } };
-          });
-          const [a, b] = copies;
-          if (!a || !b || (!a.changed && !b.changed)) return [];
-          const reading = newestCopy(a.opened, b.opened);
-          const from = reading.kind === "record" && b.opened.kind === "valid" && b.opened.record === reading.record ? b : a;
-          return [{ slot, reading, echoes: this.#echoesIn(from.bytes, from.block) }];
-        });
+        const seen = failed
+          ? []
+          : (writer?.hosts ?? []).flatMap(({ slot }) => {
+              const copies = [0, 1].map((copy) => {
+                const block = recordBlock(slot, copy);
+                const bytes = blocks.get(block) ?? new Uint8Array(blockBytes);
+                const changed =
+                  known.get(block) !== bytes && (blocks.has(block) || !known.has(block));
+                if (changed) {
+                  known.set(block, bytes);
+                  const place = {
+                    medium: "volume",
+                    clusterId,
+                    volumeId,
+                    block,
+                    copy,
+                    slot,
+                    siteId: writer?.id ?? 0,
+                  } as const;
+                  const result = openSector("record", bytes.subarray(0, sectorBytes), place, {
+                    ...checks,
+                    mac: agent.sealing.mac,
+                  });
+                  opened.set(block, result);
+                  if (result.kind === "rejected")
+                    this.apply(agent, {
+                      kind: "rejected",
+                      nowMs: endedMs,
+                      path: name,
+                      reason: result.reason,
+                    });
+                }
+                return {
+                  changed,
+                  bytes,
+                  block,
+                  opened: opened.get(block) ?? { kind: "empty" as const },
+                };
+              });
+              const [a, b] = copies;
+              if (!a || !b || (!a.changed && !b.changed)) return [];
+              const reading = newestCopy(a.opened, b.opened);
+              const from =
+                reading.kind === "record" &&
+                b.opened.kind === "valid" &&
+                b.opened.record === reading.record
+                  ? b
+                  : a;
+              return [{ slot, reading, echoes: this.#echoesIn(from.bytes, from.block) }];
+            });
         const read = failed
           ? ({ kind: "failed", endedMs, failure: "EIO" } as const)
           : ({ kind: "good", beganMs, endedMs } as const);
@@ -396,7 +440,15 @@ export class World {
   }
 
   #echoesIn(bytes: Block, block: number): EchoSector[] {
-    const place = { medium: "volume", clusterId, volumeId, block, copy: block & 1, slot: null, siteId: null } as const;
+    const place = {
+      medium: "volume",
+      clusterId,
+      volumeId,
+      block,
+      copy: block & 1,
+      slot: null,
+      siteId: null,
+    } as const;
     const opened = openSector("echo", bytes.subarray(sectorBytes, 2 * sectorBytes), place, checks);
     return opened.kind === "valid" ? [opened.record] : [];
   }
@@ -411,7 +463,15 @@ export class World {
           const block = recordBlock(host.slot, copy);
           const bytes = this.volume(mirror.name).pvol.get(block);
           if (!bytes) return { kind: "empty" } as const;
-          const place = { medium: "volume", clusterId, volumeId, block, copy, slot: host.slot, siteId: site?.id ?? 0 } as const;
+          const place = {
+            medium: "volume",
+            clusterId,
+            volumeId,
+            block,
+            copy,
+            slot: host.slot,
+            siteId: site?.id ?? 0,
+          } as const;
           return openSector("record", bytes.subarray(0, sectorBytes), place, checks);
         });
         const reading = newestCopy(copies[0] as Opened<"record">, copies[1] as Opened<"record">);
@@ -447,19 +507,52 @@ export class World {
     const { slot, site } = this.#self(agent);
     const block = recordBlock(slot, copy);
     const bytes = new Uint8Array(blockBytes);
-    const head = { version: formatVersion, medium: media.volume, copy, features: 0, clusterId, volumeId, block, slot, site: site.id };
-    encodeSector("record", { ...head, ...body, echoSectors: 1, echoPeers: echoes.length }, agent.sealing, bytes);
+    const head = {
+      version: formatVersion,
+      medium: media.volume,
+      copy,
+      features: 0,
+      clusterId,
+      volumeId,
+      block,
+      slot,
+      site: site.id,
+    };
+    encodeSector(
+      "record",
+      { ...head, ...body, echoSectors: 1, echoPeers: echoes.length },
+      agent.sealing,
+      bytes,
+    );
     this.#encodeEcho(agent, bytes, head, body, volume.reader, echoes, 0);
     volume.pvol.set(block, bytes);
     if (volume.linkUp) this.#replicate(volume, { block, bytes }, this.latencyMs);
     else volume.backlog.push({ block, bytes });
   }
 
-  #encodeEcho(agent: Agent, bytes: Block, head: object, body: RecordBody, peerSite: string, echoes: readonly Echo[], first: number): void {
+  #encodeEcho(
+    agent: Agent,
+    bytes: Block,
+    head: object,
+    body: RecordBody,
+    peerSite: string,
+    echoes: readonly Echo[],
+    first: number,
+  ): void {
     const some = echoes.slice(first, first + echoesPerSector);
     const site = agent.state.config.sites.find(({ name }) => name === peerSite);
     const { incarnation, serial, term } = body;
-    const values = { ...head, index: 1, incarnation, serial, term, firstPeer: first, count: some.length, peerSite: site?.id ?? 0, echoes: some };
+    const values = {
+      ...head,
+      index: 1,
+      incarnation,
+      serial,
+      term,
+      firstPeer: first,
+      count: some.length,
+      peerSite: site?.id ?? 0,
+      echoes: some,
+    };
     encodeSector("echo", values as never, agent.sealing, bytes, sectorBytes);
   }
 
@@ -480,10 +573,20 @@ export class World {
       const place = datagramPlace(clusterId, site.id, slot);
       const records = agent.inbox.flatMap((bytes) => {
         const mac = agent.sealing.mac;
-        const record = openSector("record", bytes.subarray(0, sectorBytes), place, { ...checks, mac });
+        const record = openSector("record", bytes.subarray(0, sectorBytes), place, {
+          ...checks,
+          mac,
+        });
         const echo = openSector("echo", bytes.subarray(sectorBytes), place, { ...checks, mac });
-        if (record.kind === "valid" && echo.kind === "valid") return [{ record: record.record, echoes: [echo.record] }];
-        if (record.kind === "rejected") this.apply(agent, { kind: "rejected", nowMs: this.nowMs, path: networkPath, reason: record.reason });
+        if (record.kind === "valid" && echo.kind === "valid")
+          return [{ record: record.record, echoes: [echo.record] }];
+        if (record.kind === "rejected")
+          this.apply(agent, {
+            kind: "rejected",
+            nowMs: this.nowMs,
+            path: networkPath,
+            reason: record.reason,
+          });
         return [];
       });
       agent.inbox = [];
@@ -502,9 +605,24 @@ export class World {
     if (this.cutNetwork.has(`${site.name}>${other.site.name}`)) return;
     const bytes = new Uint8Array(2 * sectorBytes);
     const block = other.site.id * 65536 + other.slot;
-    const head = { version: formatVersion, medium: media.datagram, copy: 0, features: 0, clusterId, volumeId: nilUuid, block, slot, site: site.id };
+    const head = {
+      version: formatVersion,
+      medium: media.datagram,
+      copy: 0,
+      features: 0,
+      clusterId,
+      volumeId: nilUuid,
+      block,
+      slot,
+      site: site.id,
+    };
     const echoes = echoesFor(agent.state, other.site.name);
-    encodeSector("record", { ...head, ...body, echoSectors: 1, echoPeers: echoes.length }, agent.sealing, bytes);
+    encodeSector(
+      "record",
+      { ...head, ...body, echoSectors: 1, echoPeers: echoes.length },
+      agent.sealing,
+      bytes,
+    );
     const first = other.slot - (other.slot % echoesPerSector);
     this.#encodeEcho(agent, bytes, head, body, other.site.name, echoes, first);
     this.#at(this.nowMs + 3, () => {
@@ -527,8 +645,14 @@ export class World {
         return this.#publish(agent, action);
       case "store-term":
         return this.#for(agent, this.nowMs + 5, () => {
-          if (agent.storeOk && action.term > (agent.memory.term ?? 0n)) agent.memory.term = action.term;
-          this.apply(agent, { kind: "term-stored", nowMs: this.nowMs, term: action.term, ok: agent.storeOk });
+          if (agent.storeOk && action.term > (agent.memory.term ?? 0n))
+            agent.memory.term = action.term;
+          this.apply(agent, {
+            kind: "term-stored",
+            nowMs: this.nowMs,
+            term: action.term,
+            ok: agent.storeOk,
+          });
         });
       case "query-pair":
         return this.#for(agent, this.nowMs + 10, () => this.#queryPair(agent, action.mirror));
@@ -536,7 +660,13 @@ export class World {
         agent.hooks.push(action.hook);
         return this.#for(agent, this.nowMs + agent.hookMs, () => {
           const ok = action.hook !== "takeover" || agent.hookOk;
-          this.apply(agent, { kind: "hook-ended", nowMs: this.nowMs, hook: action.hook, ok, detail: ok ? "exit 0" : "exit 1" });
+          this.apply(agent, {
+            kind: "hook-ended",
+            nowMs: this.nowMs,
+            hook: action.hook,
+            ok,
+            detail: ok ? "exit 0" : "exit 1",
+          });
         });
       case "answer":
         agent.answers.push(action);
@@ -553,8 +683,11 @@ export class World {
       if (path === networkPath) {
         const hosts = sites.filter(({ name }) => name !== self.site).flatMap(({ hosts }) => hosts);
         for (const host of hosts) {
-          const enabled = agent.state.peers.some((peer) => peer.host.name === host.name && peer.enabled);
-          if (host.address && (action.onlyTo ? action.onlyTo === host.name : enabled)) this.#send(agent, host.name, body);
+          const enabled = agent.state.peers.some(
+            (peer) => peer.host.name === host.name && peer.enabled,
+          );
+          if (host.address && (action.onlyTo ? action.onlyTo === host.name : enabled))
+            this.#send(agent, host.name, body);
         }
         continue;
       }
@@ -591,6 +724,8 @@ export class World {
 
   /** Sites with a host in the role active, that runs. */
   activeSites(): string[] {
-    return ["tokyo", "osaka"].filter((site) => this.site(site).some(({ state }) => state.role === "active"));
+    return ["tokyo", "osaka"].filter((site) =>
+      this.site(site).some(({ state }) => state.role === "active"),
+    );
   }
 }

@@ -4,10 +4,13 @@ import path from "node:path";
 import { build } from "esbuild";
 import { isRoot, loopDevice, must, tempFolder } from "./bench-start.mjs";
 import { commonOptions } from "./esbuild-options.mjs";
+import { sanlockMissing, measureSanlockRenewal } from "./bench-peers.mjs";
 
 const slots = 2000;
 const volumeBytes = 160 << 20;
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
+
+const renewalSeconds = 25;
 
 /** What bench-micro.mjs tells, on a loop device with a volume of 2,000 slots. */
 export async function measureParts(program) {
@@ -33,8 +36,9 @@ export async function measureParts(program) {
     await must(program, ["format", device, ...identity, ...size, "--key", keyFile, "--yes"]);
   }
   const wish = JSON.stringify({ device, keyFile, slots });
+  const renewalMs = sanlockMissing() ? null : await measureSanlockRenewal(folder, renewalSeconds);
   const out = await must(process.execPath, [path.join(folder, "micro.cjs"), wish], {
     timeout: 180_000,
   });
-  return JSON.parse(out);
+  return { ...JSON.parse(out), renewalMs };
 }

@@ -3,7 +3,7 @@
 import dgram from "node:dgram";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { atEnd, isRoot, loopDevice, must, startChild, tempFolder, until } from "./bench-start.mjs";
+import { isRoot, loopDevice, must, startChild, tempFolder, until } from "./bench-start.mjs";
 
 export const hosts = [
   { name: "a1", site: "a", slot: 0 },
@@ -100,7 +100,7 @@ export async function openWorld(program, { intervalMs = 1000 } = {}) {
   world.start = (host, { onEvent = () => {}, command = [program] } = {}) => {
     const [first, ...rest] = [...command, "run", "--config", world.config(host)];
     const agent = startChild(first, rest, { onLine: (line) => onEvent(eventOf(line)) });
-    world.agents[host] = agent;
+    world.agents[host] = Object.assign(agent, { tell: onEvent });
     return agent;
   };
   return world;
@@ -126,5 +126,3 @@ export async function startAll(world, onEvent = () => {}, command) {
   }
   await until(() => alive.size === 8, 30_000, "every host sees both peers alive");
 }
-
-export { atEnd };

@@ -314,7 +314,11 @@ testWhere(
           );
           const ended = await runProgram(["run", "--config", world.host("a1").configFile]);
           assert.is(ended.code, 65, ended.err);
-          assert.match(ended.err, /formatted on sectors of 512 bytes; the device has 4096/, ended.err);
+          assert.match(
+            ended.err,
+            /formatted on sectors of 512 bytes, the device has 4096/,
+            ended.err,
+          );
         } finally {
           await loops.detach();
         }

@@ -2,7 +2,14 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type CoreEvent, eventKinds, eventLine, eventText, levels, parseEventLine } from "./event.ts";
+import {
+  type CoreEvent,
+  eventKinds,
+  eventLine,
+  eventText,
+  levels,
+  parseEventLine,
+} from "./event.ts";
 import { exitCodes } from "./exit-codes.ts";
 import {
   completeTiming,
@@ -24,7 +31,9 @@ import { assert as coreAssert, unreachable } from "./assert.ts";
 
 const kinds = Object.keys(eventKinds) as CoreEvent["ev"][];
 const levelNames = Object.keys(levels) as CoreEvent["level"][];
-const fieldName = fc.stringMatching(/^[a-z][a-zA-Z]{0,9}$/).filter((name) => !["level", "ev"].includes(name));
+const fieldName = fc
+  .stringMatching(/^[a-z][a-zA-Z]{0,9}$/)
+  .filter((name) => !["level", "ev"].includes(name));
 const value = fc.oneof(
   fc.stringMatching(/^[ -~]{0,30}$/),
   fc.constantFrom("", " ", '"', "\\", "a=b", 'say "no" \\ "yes"', "x\\", "ev=stop level=error"),
@@ -45,7 +54,11 @@ test("an event line says back every field, whatever stands in it", () => {
       const parsed = parseEventLine(line);
       assert.is(parsed?.time, "2026-11-22T07:31:04.120Z");
       const texts = Object.entries(event.fields).map(([key, v]) => [key, String(v)]);
-      assert.equal(parsed?.fields, { level: event.level, ev: event.ev, ...Object.fromEntries(texts) });
+      assert.equal(parsed?.fields, {
+        level: event.level,
+        ev: event.ev,
+        ...Object.fromEntries(texts),
+      });
     }),
     { numRuns: 1000 },
   );
@@ -63,7 +76,8 @@ test("a line is one line of printable ASCII, whatever a device or a hook told", 
 });
 
 test("the example of the format reads as it stands", () => {
-  const line = "2026-11-22T07:31:04.120Z level=warning ev=verdict site=tokyo row=9 action=hold was=1";
+  const line =
+    "2026-11-22T07:31:04.120Z level=warning ev=verdict site=tokyo row=9 action=hold was=1";
   assert.equal(parseEventLine(line), {
     time: "2026-11-22T07:31:04.120Z",
     fields: { level: "warning", ev: "verdict", site: "tokyo", row: "9", action: "hold", was: "1" },
@@ -71,7 +85,12 @@ test("the example of the format reads as it stands", () => {
 });
 
 test("what is no event line is told apart", () => {
-  for (const line of ["", "level=info ev=stop", "Nov 22 07:31:04 host app: x=1", "yesterday ev=stop"]) {
+  for (const line of [
+    "",
+    "level=info ev=stop",
+    "Nov 22 07:31:04 host app: x=1",
+    "yesterday ev=stop",
+  ]) {
     assert.is(parseEventLine(line), null, line);
   }
 });
@@ -85,7 +104,17 @@ test("every exit code has one name, and none is out of a shell's range", () => {
 });
 
 test("codes that scripts depend on do not move", () => {
-  const { ok, usage, unavailable, tryLater, noPermission, noArbiter, unsafe, indeterminate, timeout } = exitCodes;
+  const {
+    ok,
+    usage,
+    unavailable,
+    tryLater,
+    noPermission,
+    noArbiter,
+    unsafe,
+    indeterminate,
+    timeout,
+  } = exitCodes;
   assert.equal(
     [ok, usage, unavailable, tryLater, noPermission, noArbiter, unsafe, indeterminate, timeout],
     [0, 64, 69, 75, 77, 106, 107, 112, 124],
@@ -103,14 +132,23 @@ test("the defaults: every derived time", () => {
   assert.is(networkDetectionBoundMs(t, 0), 500 + 500 + 3000 + 100);
   assert.is(detectionBoundMs(t, 0), 5600);
   assert.is(gapLimitMs(t), 1100);
-  assert.equal([0, 3, 7].map((h) => marginMs(t, h)), [2000, 8000, 16_000]);
+  assert.equal(
+    [0, 3, 7].map((h) => marginMs(t, h)),
+    [2000, 8000, 16_000],
+  );
   assert.is(settlingMs(t), 3500);
   assert.is(takeoverPublishLimitMs(t), 12_000);
   assert.is(takeoverPublishLimitMs({ ...t, writeLimitMs: 1000 }), 10_000);
 });
 
 test("a long poll decides in place of interval and margin: three unchanged reads", () => {
-  const t: Timing = { ...timingDefaults, intervalMs: 1000, pollMs: 1000, marginMs: 0, readLimitMs: 500 };
+  const t: Timing = {
+    ...timingDefaults,
+    intervalMs: 1000,
+    pollMs: 1000,
+    marginMs: 0,
+    readLimitMs: 500,
+  };
   assert.is(mirrorDetectionBoundMs(t, 0), 500 + 1000 + 500 + 3000 + 1000 + 100);
 });
 
@@ -132,7 +170,11 @@ test("the defaults break no rule, and each rule is broken by its own timing alon
   ];
   for (const [field, changes] of broken) {
     const faults = timingFaults({ ...timingDefaults, ...changes });
-    assert.equal(faults.map((fault) => fault.field), [field], JSON.stringify(changes));
+    assert.equal(
+      faults.map((fault) => fault.field),
+      [field],
+      JSON.stringify(changes),
+    );
     assert.match(faults[0]?.message ?? "", /\d/);
   }
 });

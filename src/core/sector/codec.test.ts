@@ -2,7 +2,13 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { echoEntry, echoValues, place, recordValues, sectorOf } from "../../testing/core-samples.ts";
+import {
+  echoEntry,
+  echoValues,
+  place,
+  recordValues,
+  sectorOf,
+} from "../../testing/core-samples.ts";
 import { checks, sealing } from "../../testing/core-seal.ts";
 import { openSector } from "../record.ts";
 import { decodeSector, encodeSector, reservedNotZero, uuidBytes, uuidText } from "./codec.ts";
@@ -83,7 +89,10 @@ test("what does not fit is a fault of the program, and stops it", () => {
   assert.throws(write(recordValues({ groups })), /at most 6/);
   const unknown = { ...sealing, keyId: 5 };
   assert.throws(() => sectorOf("record", recordValues(), unknown), /signing key/);
-  assert.throws(() => encodeSector("record", recordValues(), sealing, new Uint8Array(600), 100), /room/);
+  assert.throws(
+    () => encodeSector("record", recordValues(), sealing, new Uint8Array(600), 100),
+    /room/,
+  );
 });
 
 test("a sector is written whole, at its place, and nowhere else", () => {
@@ -102,7 +111,9 @@ test("every reserved byte of every kind is checked when read", () => {
       if (field.kind === "zero") return Array.from({ length: field.length }, (_, i) => at + i);
       if (field.kind !== "list") return [];
       const size = fieldBytes(field) / field.count;
-      return Array.from({ length: field.count }, (_, i) => reservedBytes(field.of, at + i * size)).flat();
+      return Array.from({ length: field.count }, (_, i) =>
+        reservedBytes(field.of, at + i * size),
+      ).flat();
     });
   for (const kind of Object.keys(layouts) as SectorKind[]) {
     const all = reservedBytes(layouts[kind]);
@@ -136,13 +147,21 @@ test("flags are single bits, all different", () => {
 });
 
 test("a layout with a gap, an overlap, a double name or a wrong size is refused", () => {
-  const field = (at: number, label = `f${at}`) => ({ name: label, at, kind: "u32", note: "" }) as const;
+  const field = (at: number, label = `f${at}`) =>
+    ({ name: label, at, kind: "u32", note: "" }) as const;
   assert.ok(checkLayout([field(0), field(4)], 8));
   assert.throws(() => checkLayout([field(0), field(5)], 9), /stands at 4/);
   assert.throws(() => checkLayout([field(0), field(3)], 7), /stands at 4/);
   assert.throws(() => checkLayout([field(0, "a"), field(4, "a")], 8), /unique/);
   assert.throws(() => checkLayout([field(0)], 8), /8 bytes, not 4/);
-  const list = { name: "l", at: 0, kind: "list", count: 2, of: [field(0), field(6)], note: "" } as const;
+  const list = {
+    name: "l",
+    at: 0,
+    kind: "list",
+    count: 2,
+    of: [field(0), field(6)],
+    note: "",
+  } as const;
   assert.throws(() => checkLayout([list], 16), /stands at 4/);
   assert.is(fieldBytes({ name: "l", at: 0, kind: "list", count: 3, of: echoItem, note: "" }), 120);
 });

@@ -7,14 +7,7 @@
  */
 import { Parser } from "binary-parser";
 import { assert, unreachable } from "../base/assert.ts";
-import {
-  type Field,
-  fieldBytes,
-  fieldNamed,
-  type Layout,
-  layoutBytes,
-  scalarBytes,
-} from "./field.ts";
+import { type Field, fieldBytes, type Layout, layoutBytes } from "./field.ts";
 import {
   crcOffset,
   keyIdOffset,
@@ -175,19 +168,34 @@ export function encodeSector<K extends SectorKind>(
   sealSector(sector, sealing);
 }
 
-/** Writes these numbers and uuids of an encoded sector anew; it is to be sealed again after. */
-export function rewriteFields<K extends SectorKind>(
+const fieldsByName: Partial<Record<SectorKind, ReadonlyMap<string, Field>>> = {};
+
+/**
+ * Writes some fields of a sector; it is to be sealed after. Texts and lists need a sector of zeros;
+ * numbers and uuids may be written over others. (One object with all values of a record is large
+ * enough to cost V8 more than everything else that an encoding takes.)
+ */
+export function writeFields<K extends SectorKind>(
   kind: K,
   sector: Uint8Array,
   values: Partial<Unsealed<K>>,
 ): void {
   const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
-  const layout: Layout = layouts[kind];
-  for (const [name, value] of Object.entries(values)) {
-    const field = fieldNamed(layout, name);
-    assert(field.kind in scalarBytes && field.at < keyIdOffset, `${name} is a number or uuid`);
-    writeField(sector, view, field, 0, value);
+  const fields = (fieldsByName[kind] ??= new Map(
+    (layouts[kind] as Layout).map((field) => [field.name, field]),
+  ));
+  const given = values as Readonly<Record<string, unknown>>;
+  for (const name in given) {
+    const field = fields.get(name);
+    assert(field !== undefined && field.at < keyIdOffset, `${name} is a field of a ${kind}`);
+    writeField(sector, view, field, 0, given[name]);
   }
+}
+
+/** A sector of zeros but for its magic, for writeFields. */
+export function beginSector(kind: SectorKind, sector: Uint8Array): void {
+  sector.fill(0);
+  writeText(sector, 0, magics[kind].length, magics[kind]);
 }
 
 /** Signs a sector whose fields are written: key id, MAC, checksum. */

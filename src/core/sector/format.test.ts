@@ -96,7 +96,9 @@ test("every broken vector is refused for the reason in its name", () => {
     assert.is(file.opened, stored.file.opened, name);
     const aliases: Record<string, string> = { "features-newer": "version-newer" };
     const reason = aliases[name.slice(7)] ?? name.slice(7);
-    const same = reason.startsWith(file.opened) || (/^reserved/.test(reason) && file.opened === "reserved-not-zero");
+    const same =
+      reason.startsWith(file.opened) ||
+      (/^reserved/.test(reason) && file.opened === "reserved-not-zero");
     assert.ok(same, `${name} opened as ${file.opened}`);
   }
 });
@@ -109,7 +111,10 @@ test("the cluster id is a UUID of version 8 made from the name", () => {
   assert.is(clusterIdOf("alpha", sha256), clusterId);
   // By hand: printf 'mirrorbeat cluster alpha' | sha256sum, first 16 bytes, nibbles set.
   assert.is(clusterId, "d3954382-47d9-8855-9737-5ddba26e9f4e");
-  assert.match(clusterIdOf("beta", sha256), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+  assert.match(
+    clusterIdOf("beta", sha256),
+    /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/,
+  );
   assert.is.not(clusterIdOf("beta", sha256), clusterId);
   assert.throws(() => clusterIdOf("kyōto", sha256), /ASCII/);
 });
@@ -120,7 +125,15 @@ test("the timing digest covers each shared timing, in order, and no other", () =
   numbers.forEach((ms, index) => bytes.writeUInt32LE(ms, 4 * index));
   const digest = timingDigestOf(timingDefaults, crc32c);
   assert.is(digest, crc32c(bytes));
-  for (const name of ["intervalMs", "pollMs", "marginMs", "latencyMs", "readLimitMs", "leaseMs", "watchdogMs"] as const) {
+  for (const name of [
+    "intervalMs",
+    "pollMs",
+    "marginMs",
+    "latencyMs",
+    "readLimitMs",
+    "leaseMs",
+    "watchdogMs",
+  ] as const) {
     const other = { ...timingDefaults, [name]: timingDefaults[name] + 1 };
     assert.is.not(timingDigestOf(other, crc32c), digest, name);
   }
@@ -142,7 +155,10 @@ test("docs/format.md shows the tables of the layout", () => {
 
 test("a document without markers is not touched", () => {
   assert.is(withTables("# nothing here"), null);
-  assert.match(layoutTable([{ name: "zero", at: 0, kind: "zero", length: 4, note: "reserved" }]), /\| 00 \| 4 \| zero \| zero \| reserved \|/);
+  assert.match(
+    layoutTable([{ name: "zero", at: 0, kind: "zero", length: 4, note: "reserved" }]),
+    /\| 00 \| 4 \| zero \| zero \| reserved \|/,
+  );
 });
 
 test("docs/format.md quotes numbers that are true", () => {
@@ -151,10 +167,13 @@ test("docs/format.md quotes numbers that are true", () => {
     "key of the examples": keyHex,
     "its key id": testKeyId.toString(16).padStart(8, "0"),
     "cluster id of alpha": clusterId,
-    "timing digest of the defaults": timingDigestOf(timingDefaults, crc32c).toString(16).padStart(8, "0"),
+    "timing digest of the defaults": timingDigestOf(timingDefaults, crc32c)
+      .toString(16)
+      .padStart(8, "0"),
     "check value": "E3069283",
   };
-  for (const [what, value] of Object.entries(quoted)) assert.ok(text.includes(value), `${what}: ${value}`);
+  for (const [what, value] of Object.entries(quoted))
+    assert.ok(text.includes(value), `${what}: ${value}`);
   const example = hexText(storedVector("record-copy-a").bytes).trim().split("\n");
   example.forEach((line, index) => {
     if (/^0+$/.test(line)) return;
@@ -169,7 +188,10 @@ const decoder = `${formatFolder}/decode.py`;
 const needPython = needProgram("python3", "python3");
 
 function python(...args: readonly string[]): unknown {
-  const result = spawnSync("python3", [decoder, "--key", keyHex, ...args], { encoding: "utf8", timeout: 20_000 });
+  const result = spawnSync("python3", [decoder, "--key", keyHex, ...args], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
   assert.is(result.status, 0, result.stderr);
   return JSON.parse(result.stdout);
 }
@@ -217,7 +239,12 @@ function image(): Uint8Array {
 type Listed = {
   superblock: { copy: number; opened: string };
   plan: Record<string, number>;
-  slots: { slot: number; newest: { copy: number; serial: string } | null; copies: { opened: string }[]; echoes: { block: number; index: number; opened: string }[] }[];
+  slots: {
+    slot: number;
+    newest: { copy: number; serial: string } | null;
+    copies: { opened: string }[];
+    echoes: { block: number; index: number; opened: string }[];
+  }[];
 };
 
 testWhere(test, [needPython], "the Python decoder reads a whole volume", () => {
@@ -231,12 +258,24 @@ testWhere(test, [needPython], "the Python decoder reads a whole volume", () => {
     assert.equal(whole.plan, { ...samplePlan });
     const [first, second, third, fourth] = whole.slots;
     assert.equal(first?.newest, { copy: 0, incarnation: "7", serial: "1000" });
-    assert.equal(first?.copies.map(({ opened }) => opened), ["valid", "empty"]);
-    assert.equal(first?.echoes.map(({ block, index, opened }) => [block, index, opened]), [[8, 1, "valid"]]);
+    assert.equal(
+      first?.copies.map(({ opened }) => opened),
+      ["valid", "empty"],
+    );
+    assert.equal(
+      first?.echoes.map(({ block, index, opened }) => [block, index, opened]),
+      [[8, 1, "valid"]],
+    );
     assert.is(second?.newest, null);
     assert.equal(third?.newest, { copy: 1, incarnation: "7", serial: "1002" });
-    assert.equal(third?.copies.map(({ opened }) => opened), ["checksum", "valid"]);
-    assert.equal(third?.echoes.map(({ block, index, opened }) => [block, index, opened]), [[echoBlock, 3, "valid"]]);
+    assert.equal(
+      third?.copies.map(({ opened }) => opened),
+      ["checksum", "valid"],
+    );
+    assert.equal(
+      third?.echoes.map(({ block, index, opened }) => [block, index, opened]),
+      [[echoBlock, 3, "valid"]],
+    );
     assert.is(fourth?.newest, null);
 
     bytes.fill(0xff, 0, blockBytes);
@@ -251,7 +290,10 @@ testWhere(test, [needPython], "the Python decoder reads a whole volume", () => {
 
 test("the golden vectors open as valid, the broken ones do not", () => {
   const valid = everyVector().filter((vector: Vector) => vector.file.opened === "valid");
-  assert.equal(valid.map(({ name }) => name), goldenVectors().map(({ name }) => name));
+  assert.equal(
+    valid.map(({ name }) => name),
+    goldenVectors().map(({ name }) => name),
+  );
 });
 
 test.run();

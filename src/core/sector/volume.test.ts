@@ -61,9 +61,11 @@ test("no block belongs to two areas, and every area lies between superblock and 
       for (let slot = 0; slot < wish.slots; slot++) {
         for (const copy of [0, 1] as const) {
           claim(recordBlockOf(plan, slot, copy), `record ${slot} ${copy}`);
-          for (let i = 0; i < plan.echoBlocksPerCopy; i++) claim(echoBlockOf(plan, slot, copy) + i, `echo ${slot} ${copy}`);
+          for (let i = 0; i < plan.echoBlocksPerCopy; i++)
+            claim(echoBlockOf(plan, slot, copy) + i, `echo ${slot} ${copy}`);
         }
-        for (let i = 0; i < wish.mailboxBlocksPerSlot; i++) claim(mailboxBlockOf(plan, slot) + i, `mailbox ${slot}`);
+        for (let i = 0; i < wish.mailboxBlocksPerSlot; i++)
+          claim(mailboxBlockOf(plan, slot) + i, `mailbox ${slot}`);
       }
       assert.is(owner.size - 1, blocksNeeded(wish) - 9);
     }),
@@ -112,7 +114,13 @@ test("a plan survives its way through a superblock", () => {
 test("any one number that is changed is refused", () => {
   // A volume with other spare room, mailbox size or peers may be a sound volume of another plan:
   // these numbers are free where nothing else depends on them.
-  const derived = ["recordBlock", "echoBlock", "echoBlocksPerCopy", "mailboxBlock", "backupBlock"] as const;
+  const derived = [
+    "recordBlock",
+    "echoBlock",
+    "echoBlocksPerCopy",
+    "mailboxBlock",
+    "backupBlock",
+  ] as const;
   const change = fc.integer({ min: -9, max: 9 }).filter((by) => by !== 0);
   fc.assert(
     fc.property(wishes, spare, fc.constantFrom(...derived), change, (wish, extra, key, by) => {
@@ -168,7 +176,10 @@ test("every peer has exactly one echo entry, where the formulas of docs/format.m
     for (const peer of [0, 8, 9, 62, 63, 71, 72, 134, 135, 4095]) {
       if (peer >= peers) continue;
       const q = peer - 63;
-      const formula = peer < 63 ? `beside ${1 + Math.floor(peer / 9)}` : `block ${Math.floor(q / 72)} ${Math.floor((q % 72) / 9)}`;
+      const formula =
+        peer < 63
+          ? `beside ${1 + Math.floor(peer / 9)}`
+          : `block ${Math.floor(q / 72)} ${Math.floor((q % 72) / 9)}`;
       assert.is(places.get(peer), formula, `peer ${peer} of ${peers}`);
     }
   }

@@ -63,6 +63,16 @@ function wordEvents(state: State, peer: Peer, word: Word): CoreEvent[] {
   return events;
 }
 
+function isNewer(record: Position, peer: Peer): boolean {
+  return !peer.word || comparePositions(record, peer.word) > 0;
+}
+
+/** Whether this record would be its sender's newest word: only then is its echo looked at. */
+export function isNewestWord(state: State, record: HeartbeatRecord): boolean {
+  const peer = state.peers.find((p) => p.siteId === record.site && p.host.slot === record.slot);
+  return !peer || isNewer(record, peer);
+}
+
 /** A believable record of the peer on one path. */
 export function seePeerRecord(
   state: State,
@@ -88,8 +98,7 @@ export function seePeerRecord(
     ...seen,
     pathsOff: off && advanced ? [...pathsOff, path] : advanced ? pathsOff : peer.pathsOff,
   };
-  const isNewest = !peer.word || comparePositions(record, peer.word) > 0;
-  if (!isNewest) return { peer: moved, events: [] };
+  if (!isNewer(record, peer)) return { peer: moved, events: [] };
   const word = wordOf(record);
   const echo = echoOfUs(state, ownSlot, echoes) ?? peer.echo;
   const back = hasBegunAnew(peer.word, word) ? watchedAnew(state, moved) : moved;

@@ -1,0 +1,33 @@
+/**
+ * Superblocks under the key that signs now. A volume is opened only if its superblock is signed
+ * with a key that is held; so when another key becomes active, the writing site signs its own
+ * superblocks anew, before the old key is retired. Nothing in them changes but the signature, so
+ * hosts that do it at the same time write the same bytes. The backup goes first: whatever is torn,
+ * one of the two is whole.
+ */
+import { superblockBytes } from "../volume/superblock.ts";
+import { blockBytes } from "../core/sector/layout.ts";
+import type { Volume } from "../volume/open.ts";
+import type { Keyring } from "./seal.ts";
+
+export type Resigned = "not needed" | "done" | { readonly fault: string };
+
+export async function resignSuperblock(
+  volume: Volume,
+  keys: Keyring,
+  writeLimitMs: number,
+): Promise<Resigned> {
+  const { superblock, device } = volume;
+  const { keyId } = keys.sealing();
+  if (superblock.keyId === keyId) return "not needed";
+  const lane = device.lane(blockBytes);
+  if (!lane) return { fault: "no memory left for it" };
+  for (const which of ["backup", "primary"] as const) {
+    superblockBytes(superblock, which, keyId, keys).copy(lane.bytes);
+    const block = which === "backup" ? superblock.backupBlock : 0;
+    const end = await lane.write(block * blockBytes, blockBytes, writeLimitMs);
+    if (end.kind === "failed") return { fault: end.code };
+    if (end.kind !== "done") return { fault: "hung" };
+  }
+  return "done";
+}
