@@ -39,7 +39,7 @@ export class MirrorOut {
   private readonly reader: Reader;
   private slot: SlotWriter | null = null;
   private slotVolume: Volume | null = null;
-  private newest: Copy;
+  private writtenVolumeId: string | null = null;
   private told: string | null = null;
   private readFault: string | null = null;
 
@@ -47,7 +47,6 @@ export class MirrorOut {
     const { own, writer } = options;
     this.options = options;
     this.readerSite = own.mirror.reader;
-    this.newest = own.newestCopy;
     this.reader = new Reader({
       io: options.io,
       open: own.open,
@@ -91,12 +90,17 @@ export class MirrorOut {
     this.options.onFault(fault);
   }
 
+  /** The slot on the volume that is open now; on the same one, opened anew, it goes on as it was. */
   private currentSlot(): SlotWriter | null {
     const { volume } = this.reader;
     if (volume === this.slotVolume) return this.slot;
-    const { writer, keys, writeLimitMs } = this.options;
+    const { own, writer, keys, writeLimitMs } = this.options;
+    const same = volume !== null && volume.volumeId === this.writtenVolumeId;
+    const newest: Copy = same && this.slot ? this.slot.newest : own.newestCopy;
     this.slotVolume = volume;
-    this.slot = volume ? SlotWriter.open(volume, writer, keys, writeLimitMs, this.newest) : null;
+    if (!volume) return null;
+    this.writtenVolumeId = volume.volumeId;
+    this.slot = SlotWriter.open(volume, writer, keys, writeLimitMs, newest);
     return this.slot;
   }
 
@@ -122,7 +126,6 @@ export class MirrorOut {
   private check(record: HeartbeatRecord): void {
     const { writer, mayStand, own } = this.options;
     if (record.slot !== writer.slot) return this.options.onSibling(record);
-    this.newest = record.copy === 0 ? 0 : 1;
     if (mayStand(record)) return;
     this.options.onSlotLost(
       `slot ${writer.slot} of ${own.mirror.pvol} is written by host '${record.hostName}', ` +

@@ -70,6 +70,11 @@ export class SlotWriter {
     this.older = other(newest);
   }
 
+  /** The copy that holds the newest record that is known to be durable. */
+  get newest(): Copy {
+    return other(this.older);
+  }
+
   get ownedByKernel(): boolean {
     const { record, echo } = this.lanes;
     return record.ownedByKernel || (echo?.ownedByKernel ?? false);

@@ -5,7 +5,7 @@
  * hosts that do it at the same time write the same bytes. The backup goes first: whatever is torn,
  * one of the two is whole.
  */
-import { superblockBytes } from "../volume/superblock.ts";
+import { judgeSuperblock, sameVolume, superblockBytes } from "../volume/superblock.ts";
 import { blockBytes } from "../core/sector/layout.ts";
 import type { Volume } from "../volume/open.ts";
 import type { Keyring } from "./seal.ts";
@@ -22,6 +22,13 @@ export async function resignSuperblock(
   if (superblock.keyId === keyId) return "not needed";
   const lane = device.lane(blockBytes);
   if (!lane) return { fault: "no memory left for it" };
+  const now = await lane.read(0, blockBytes, writeLimitMs);
+  if (now.kind !== "done") return { fault: "it cannot be read" };
+  const look = judgeSuperblock(lane.bytes, 0, device.geometry.sizeBytes, keys);
+  if (look.kind !== "good" || !sameVolume(look.superblock, superblock)) {
+    return { fault: "another one stands there now" };
+  }
+  if (look.superblock.keyId === keyId) return "not needed";
   for (const which of ["backup", "primary"] as const) {
     superblockBytes(superblock, which, keyId, keys).copy(lane.bytes);
     const block = which === "backup" ? superblock.backupBlock : 0;

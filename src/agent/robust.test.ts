@@ -1,6 +1,6 @@
 // test-limit-seconds: 200
 /** What surrounds an agent goes wrong: its output, its disks, its folders, its socket, its own life. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync,
   writeFileSync,
@@ -10,7 +10,7 @@ import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { slotOf } from "../testing/agent-sectors.ts";
-import { runTool } from "../testing/agent-process.ts";
+import { dist, runTool } from "../testing/agent-process.ts";
 import { pause, withWorld, type World } from "../testing/agent-world.ts";
 import { needProgram, needRoot, testWhere } from "../testing/where.ts";
 
@@ -79,6 +79,43 @@ test("standard error closed, or a pipe that nobody reads: beats, judges and ends
     assert.ok(started.alive, "closed from the beginning");
     await world.until("row 1", async () => (await rowByStatus(world, "b1")) === "1");
     assert.is(await world.stop("b1"), 0);
+  }));
+
+test("standard error is a socket that nobody reads: it ends in order all the same", () =>
+  withWorld({}, async (world) => {
+    const file = path.join(world.folder, "log.sock");
+    const server = net.createServer({ pauseOnConnect: true });
+    await new Promise<void>((resolve) => server.listen(file, resolve));
+    const client = net.connect(file);
+    client.on("error", () => undefined);
+    await new Promise<void>((resolve) => client.once("connect", resolve));
+    // Full: what the system takes, and more that waits here.
+    while (client.write(Buffer.alloc(65_536))) await pause(1);
+    for (let n = 0; n < 16; n++) client.write(Buffer.alloc(65_536));
+    try {
+      const command = `${dist}/mirrorbeat`;
+      const args = ["run", "--config", world.host("b1").configFile];
+      const child = spawn(command, args, { stdio: ["ignore", "ignore", client] });
+      const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      try {
+        await world.start("a1");
+        await world.until("b1 answers", async () => (await world.ask("b1", { op: "status" })).ok);
+        await world.until("row 1", async () => (await rowByStatus(world, "b1")) === "1");
+        const beganMs = performance.now();
+        child.kill("SIGTERM");
+        const code = await Promise.race([ended, pause(15_000).then(() => "hangs")]);
+        console.log(
+          `# ended with a full socket on stderr in ${(performance.now() - beganMs).toFixed(0)} ms`,
+        );
+        assert.is(code, 0);
+      } finally {
+        child.kill("SIGKILL");
+        await ended;
+      }
+    } finally {
+      client.destroy();
+      server.close();
+    }
   }));
 
 testWhere(test, [needRoot, needProgram("mount", "mount")], "state folder on a full disk", () =>

@@ -24,17 +24,23 @@ import { type Copy, recordBlockOf } from "../core/sector/volume.ts";
 import { type AreaReading, type AreaPoller, createAreaPoller } from "../device/poller.ts";
 import type { BlockIo } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
+import { judgeSuperblock, sameVolume } from "../volume/superblock.ts";
 import type { Keyring } from "./seal.ts";
 
 export type SlotsReading = {
+  /** False where the superblock is not the one any more that was opened: hands off this volume. */
+  readonly stillOurs: boolean;
   readonly seen: readonly Seen[];
   readonly rejected: readonly Rejection[];
 };
 
-/** null where the device has no memory left for another reader. */
+/**
+ * Reads from block 0 to the last slot's record: a superblock that changes underneath is found by
+ * the same read. null where the device has no memory left for another reader.
+ */
 export function recordAreaPoller(io: BlockIo, volume: Volume, slots: number): AreaPoller | null {
-  return createAreaPoller(io, volume.device, volume.plan.recordBlock * blockBytes, {
-    blockCount: 2 * slots,
+  return createAreaPoller(io, volume.device, 0, {
+    blockCount: volume.plan.recordBlock + 2 * slots,
     strideBytes: blockBytes,
     liveBytes: sectorBytes,
     checksumOffset: crcOffset,
@@ -52,6 +58,12 @@ export function slotOpener(
   isNews: (record: HeartbeatRecord) => boolean = () => true,
 ) {
   const opened: Opened<"record">[] = [];
+  const firstRecord = volume.plan.recordBlock;
+
+  const isOurs = (superblock: Buffer): boolean => {
+    const look = judgeSuperblock(superblock, 0, volume.device.geometry.sizeBytes, keys);
+    return look.kind === "good" && sameVolume(look.superblock, volume.superblock);
+  };
 
   const placeOf = (slot: number, copy: Copy) => ({
     medium: "volume" as const,
@@ -81,10 +93,14 @@ export function slotOpener(
   return (reading: Extract<AreaReading, { kind: "read" }>): SlotsReading => {
     const rejected: Rejection[] = [];
     const changed = new Map<number, Buffer>();
-    for (const { index } of reading.changed) {
+    let stillOurs = true;
+    for (const { index: number } of reading.changed) {
+      const block = reading.bytes.subarray(number * blockBytes, (number + 1) * blockBytes);
+      if (number === 0) stillOurs = isOurs(block);
+      if (number < firstRecord) continue;
+      const index = number - firstRecord;
       const slot = index >> 1;
       const copy = (index & 1) as Copy;
-      const block = reading.bytes.subarray(index * blockBytes, (index + 1) * blockBytes);
       const now = openSector("record", block.subarray(0, sectorBytes), placeOf(slot, copy), keys);
       if (now.kind === "rejected") rejected.push(now.reason);
       opened[index] = now;
@@ -95,11 +111,11 @@ export function slotOpener(
       const b = opened[2 * slot + 1] ?? { kind: "empty" };
       const newest: SlotReading = newestCopy(a, b);
       const copy: Copy = newest.kind === "record" && newest.record === recordIn(b) ? 1 : 0;
-      const at = (2 * slot + copy) * blockBytes;
+      const at = recordBlockOf(volume.plan, slot, copy) * blockBytes;
       const block = reading.bytes.subarray(at, at + blockBytes);
       return { slot, reading: newest, echoes: echoesIn(block, slot, copy, copy ? b : a) };
     });
-    return { seen, rejected };
+    return { stillOurs, seen, rejected };
   };
 }
 

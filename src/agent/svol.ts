@@ -153,6 +153,14 @@ export class Reader {
     this.take(result.volume);
   }
 
+  /** Another volume stands here now, or none: nothing of it is read or written before it is opened. */
+  private giveUp(use: Use): Poll {
+    if (this.use === use) this.drop();
+    this.givenUp = "superblock changed";
+    void this.reopen();
+    return failedRead(this.options.nowMs(), this.givenUp);
+  }
+
   private settle(result: AreaReading, use: Use): Poll {
     switch (result.kind) {
       case "busy":
@@ -167,7 +175,8 @@ export class Reader {
         return failedRead(this.options.nowMs(), result.code);
       case "read": {
         this.failures = 0;
-        const { seen, rejected } = use.openSlots(result);
+        const { stillOurs, seen, rejected } = use.openSlots(result);
+        if (!stillOurs) return this.giveUp(use);
         const whole = use.farEchoes ? this.withFarEchoes(use.farEchoes, seen) : seen;
         // Other content under the same name: the superblock is asked again what this volume is.
         if (rejected.some((reason) => foreignReasons.has(reason))) void this.reopen();

@@ -24,7 +24,8 @@ function columns(widths: readonly number[], cells: readonly (string | number | n
 }
 
 const rule = "-".repeat(80);
-const hostWidths = [15, 5, 9, 20, 9, 8, 8];
+/** A name of 15 and the mark of a beacon; 80 with the spaces between. */
+const hostWidths = [16, 5, 9, 19, 9, 8, 8];
 
 function verdictLines(status: StatusObject): string[] {
   return status.sites.map((site) => {
@@ -36,7 +37,7 @@ function verdictLines(status: StatusObject): string[] {
 }
 
 function hostLines(host: Host): string[] {
-  const off = host.enabled ? "" : " (disabled here)";
+  const off = host.enabled ? "" : " (off here)";
   return host.paths.map((path, index) => {
     const state = path.inUse ? path.status.toUpperCase() : "OFF";
     const seen = path.echoLagBeats === null ? "no" : `${path.echoLagBeats}`;
@@ -108,6 +109,7 @@ export function statusText(status: StatusObject): string {
   ];
   return `${lines
     .flatMap((line) => line.split("\n"))
-    .map((line) => line.slice(0, 80))
+    // Paths of devices and messages of systems may hold anything; a terminal gets ASCII.
+    .map((line) => line.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 80))
     .join("\n")}\n`;
 }

@@ -96,7 +96,7 @@ async function lanCut(play: Play): Promise<string | null> {
   line("LAN CUT      no datagram passes");
   const fault = await play.wait(() => allSee(scene, everyone, ["2"]), "row 2 at every host");
   if (fault) return fault;
-  line("  row 2      network partition; the mirror still shows every beat: stay calm");
+  line("  row 2      network partition, but the mirror beats: stay calm");
   stage.lan.heal();
   const healed = await play.wait(() => allSee(scene, everyone, ["1"]), "row 1 after healing");
   if (!healed) line("  healed     row 1");
@@ -153,7 +153,7 @@ async function productionKilled(
   line(
     `  row 9      found in ${seconds(detectionMs)} (bound ${seconds(boundMs)}): silent on every path;`,
   );
-  line("             it cannot tell link from site, so it HOLDS and asks the operator");
+  line("             it cannot tell link from site: it HOLDS, asks the operator");
   if (detectionMs > boundMs)
     return { fault: `found in ${detectionMs} ms, bound ${boundMs} ms`, detectionMs };
   return { fault: await takeOver(play), detectionMs };

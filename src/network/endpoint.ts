@@ -56,6 +56,9 @@ export function openEndpoint(address: Address): Promise<EndpointResult> {
   let queue: Buffer[] = [];
   let dropped = 0;
   let sendErrors = 0;
+  const countError = (error: Error | null): void => {
+    if (error) sendErrors += 1;
+  };
   socket.on("message", (bytes) => {
     if (queue.length >= queueDatagramsMax) dropped += 1;
     else queue.push(bytes);
@@ -84,8 +87,8 @@ export function openEndpoint(address: Address): Promise<EndpointResult> {
   function endpointOf(): Endpoint {
     return {
       send(bytes, to) {
-        // An error comes as the socket's, and is counted there.
-        socket.send(bytes, to.port, to.host);
+        // Without a callback the run-time drops most errors silently.
+        socket.send(bytes, to.port, to.host, countError);
       },
       drain() {
         const drained = queue;

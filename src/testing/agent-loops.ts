@@ -1,6 +1,6 @@
 /**
  * Loop devices for tests: attached with direct I/O, detached however the test ends. A watcher in a
- * process of its own detaches what a killed test leaves behind.
+ * process of its own undoes what a killed test leaves behind: devices, mounts and the folder.
  */
 import { spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
@@ -11,6 +11,9 @@ const watcher = `
 folder=$1 parent=$2
 while [ -e "$folder/keep" ] && kill -0 "$parent" 2>/dev/null; do sleep 1; done
 [ -e "$folder/keep" ] || exit 0
+while read -r _ point _; do
+  case $point in "$folder"/*) umount -l "$point" ;; esac
+done </proc/mounts
 for entry in /sys/block/loop*/loop/backing_file; do
   read -r file 2>/dev/null <"$entry" || continue
   case $file in "$folder"/*) losetup -d "/dev/$(echo "$entry" | cut -d/ -f4)" ;; esac

@@ -133,12 +133,13 @@ export class World {
   private readonly others: Process[] = [];
   private readonly paths = new Map<string, string>();
   private readonly pokes = new Set<() => void>();
-  private loops: Loops | null = null;
+  private readonly loops: Loops;
   private readonly address = ownAddress();
 
   private constructor(options: WorldOptions) {
     this.options = options;
     this.folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-world-"));
+    this.loops = openLoops(this.folder);
     this.timing = { ...testTiming, ...options.timing };
     this.keyFile = path.join(this.folder, "authkey");
     this.cluster = options.cluster ?? "world";
@@ -205,9 +206,8 @@ export class World {
       writeFileSync(file, Buffer.alloc(volumeBytes));
       truncateSync(file, volumeBytes);
       const { device = "file" } = this.options;
-      this.loops ??= device === "file" ? null : openLoops(this.folder);
-      const sector = device === "file" ? 512 : device;
-      this.paths.set(name, this.loops ? await this.loops.attach(file, sector) : file);
+      const attached = device === "file" ? file : await this.loops.attach(file, device);
+      this.paths.set(name, attached);
     }
     await this.must(["format", this.volume(mirror, "pvol"), ...this.identity(mirror), "--yes"]);
   }
@@ -384,7 +384,12 @@ export class World {
   /** What it told since it last began. */
   private sinceStart(name: string): readonly Told[] {
     const { told } = this.host(name);
-    return told.slice(Math.max(0, told.findLastIndex((t) => t.fields["ev"] === "start")));
+    return told.slice(
+      Math.max(
+        0,
+        told.findLastIndex((t) => t.fields["ev"] === "start"),
+      ),
+    );
   }
 
   row(observer: string, site: string): string | null {
@@ -515,7 +520,7 @@ export class World {
     const limit = new Promise((resolve) => setTimeout(resolve, 10_000).unref());
     await Promise.race([Promise.all(all.map((each) => each.ended)), limit]);
     this.lan?.close();
-    await this.loops?.detach();
+    await this.loops.detach();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -61,6 +61,8 @@ type Volume = {
   readonly reader: string;
   readonly pvol: Map<number, Block>;
   readonly svol: Map<number, Block>;
+  /** When the last write under way arrives. */
+  arrivedMs: number;
   backlog: { readonly block: number; readonly bytes: Block }[];
   linkUp: boolean;
   pair: PairEvidence;
@@ -162,6 +164,7 @@ export class World {
         pvol: new Map(),
         svol: new Map(),
         backlog: [],
+        arrivedMs: 0,
         linkUp: true,
         pairAnswers: true,
       };
@@ -495,11 +498,13 @@ export class World {
     if (!up) return;
     const waiting = volume.backlog;
     volume.backlog = [];
-    waiting.forEach((write, index) => this.#replicate(volume, write, (index + 1) * 150));
+    // Writes of meanwhile queue behind them: a remote copy keeps the order.
+    for (const write of waiting) this.#replicate(volume, write, 60);
   }
 
   #replicate(volume: Volume, write: { block: number; bytes: Block }, delayMs: number): void {
-    this.#at(this.nowMs + delayMs, () => volume.svol.set(write.block, write.bytes));
+    volume.arrivedMs = Math.max(volume.arrivedMs, this.nowMs) + delayMs;
+    this.#at(volume.arrivedMs, () => volume.svol.set(write.block, write.bytes));
   }
 
   #write(agent: Agent, name: string, body: RecordBody, copy: 0 | 1, echoes: readonly Echo[]): void {

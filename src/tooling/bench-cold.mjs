@@ -3,8 +3,15 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { endAll, mark, must, tempFolder } from "./bench-start.mjs";
 import { median } from "./bench-meter.mjs";
 import {
-  joinSoon, sanlockDevice, sanlockMissing, sbdDevice, sbdMissing, startSanlock, startSbd,
-  transfersOf, waitClosely,
+  joinSoon,
+  sanlockDevice,
+  sanlockMissing,
+  sbdDevice,
+  sbdMissing,
+  startSanlock,
+  startSbd,
+  transfersOf,
+  waitClosely,
 } from "./bench-peers.mjs";
 import { openWorld } from "./bench-world.mjs";
 
@@ -40,7 +47,8 @@ async function sanlock(folder, device, round) {
   const before = transfersOf(device);
   const started = performance.now();
   const host = startSanlock(folder, `cold${round}`);
-  const joined = joinSoon(host, 1, device);
+  // An id of its own each time: the last one's lease still looks held.
+  const joined = joinSoon(host, round + 1, device);
   const read = () => transfersOf(device).reads > before.reads;
   const firstIoMs = await waitClosely(started, read, limitMs);
   await joined;

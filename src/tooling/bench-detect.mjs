@@ -24,8 +24,10 @@ export async function openKilling(program) {
   const observersOf = (host) => (host.startsWith("a") ? ["b1", "b2"] : ["a1", "a2"]);
   const seen = (host, sinceMs, wanted) =>
     observersOf(host).map((observer) =>
-      told.find((one) =>
-        one.observer === observer && one.host === host && one.atMs >= sinceMs && wanted(one.row)),
+      told.find(
+        (one) =>
+          one.observer === observer && one.host === host && one.atMs >= sinceMs && wanted(one.row),
+      ),
     );
   return {
     world,

@@ -1,7 +1,13 @@
 // What an idle agent costs beside sbd, sanlock and a bare timer: all alive at once, one window.
 import { sleep, startChild, tempFolder } from "./bench-start.mjs";
 import { beginWindow, median } from "./bench-meter.mjs";
-import { sanlockMissing, sbdDevice, sbdMissing, startSanlockPair, startSbd } from "./bench-peers.mjs";
+import {
+  sanlockMissing,
+  sbdDevice,
+  sbdMissing,
+  startSanlockPair,
+  startSbd,
+} from "./bench-peers.mjs";
 import { hosts, openWorld, startAll } from "./bench-world.mjs";
 
 const keys = ["cpuMsPerMinute", "rssMb", "pssMb", "switchesPerSecond"];

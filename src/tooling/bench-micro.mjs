@@ -29,12 +29,35 @@ const keys = keyring(loaded.keys, io);
 const clusterId = "11111111-2222-3333-4444-555555555555";
 
 const bodyOf = (serial) => ({
-  state: 1, role: 1, failureClass: 0, flags: 0, intervalMs: 1000, incarnation: 7n,
-  bootId: "0f0e0d0c-0b0a-0908-0706-050403020100", serial, bootClockNs: 1n, wallClockNs: 2n,
-  term: 257n, leaseMs: 0, watchdogMs: 0, generation: 1n, nonce: serial * 7n, renouncedTerm: 0n,
-  renouncedNonce: 0n, handoverTerm: 0n, handoverSite: 0, timingDigest: 5, commandSeen: 0n,
-  commandDone: 0n, hostName: "tokyo-1", groups: [], noticeId: 0, noticeCode: 0,
-  noticeSeverity: 0, noticeSerial: 0n, noticeText: "",
+  state: 1,
+  role: 1,
+  failureClass: 0,
+  flags: 0,
+  intervalMs: 1000,
+  incarnation: 7n,
+  bootId: "0f0e0d0c-0b0a-0908-0706-050403020100",
+  serial,
+  bootClockNs: 1n,
+  wallClockNs: 2n,
+  term: 257n,
+  leaseMs: 0,
+  watchdogMs: 0,
+  generation: 1n,
+  nonce: serial * 7n,
+  renouncedTerm: 0n,
+  renouncedNonce: 0n,
+  handoverTerm: 0n,
+  handoverSite: 0,
+  timingDigest: 5,
+  commandSeen: 0n,
+  commandDone: 0n,
+  hostName: "tokyo-1",
+  groups: [],
+  noticeId: 0,
+  noticeCode: 0,
+  noticeSeverity: 0,
+  noticeSerial: 0n,
+  noticeText: "",
 });
 const noEcho = { peerSiteId: 2, echoes: [] };
 
@@ -93,8 +116,16 @@ function directBuffer(file, bytes, at) {
 
 async function polls() {
   const opened = await openVolume(io, {
-    path: device, access: "write", deadlineMs, mac: keys.mac, keyIds: keys.ids(),
-    cluster: null, writerSite: null, readerSite: null, wwid: null, dataDevices: [],
+    path: device,
+    access: "write",
+    deadlineMs,
+    mac: keys.mac,
+    keyIds: keys.ids(),
+    cluster: null,
+    writerSite: null,
+    readerSite: null,
+    wwid: null,
+    dataDevices: [],
   });
   const { volume } = orThrow(opened);
   const poller = recordAreaPoller(io, volume, slots);
@@ -154,7 +185,9 @@ async function polls() {
   closeSync(file);
   await volume.device.close();
   return {
-    slots, bytes, bareMs: median(bareTimes),
+    slots,
+    bytes,
+    bareMs: median(bareTimes),
     pollMs: Object.fromEntries(changes.map((count) => [count, median(times[count])])),
   };
 }

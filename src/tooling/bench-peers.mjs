@@ -4,7 +4,14 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import {
-  atEnd, hasProgram, isRoot, loopDevice, must, sleep, startChild, until,
+  atEnd,
+  hasProgram,
+  isRoot,
+  loopDevice,
+  must,
+  sleep,
+  startChild,
+  until,
 } from "./bench-start.mjs";
 
 export const sbdMissing = () => missing("sbd", "setpriv", "unshare");
@@ -36,8 +43,11 @@ export async function waitClosely(beganMs, holds, limitMs) {
 const rebootCapability = 1n << 22n;
 const sbdEnvironment = { ...process.env, SBD_PACEMAKER: "no", SBD_SYNC_RESOURCE_STARTUP: "no" };
 const powerless = [
-  "--mount", "--", "sh", "-c",
-  't=/proc/sysrq-trigger; { [ ! -e $t ] || mount --bind /dev/null $t; } && ' +
+  "--mount",
+  "--",
+  "sh",
+  "-c",
+  "t=/proc/sysrq-trigger; { [ ! -e $t ] || mount --bind /dev/null $t; } && " +
     "exec setpriv --bounding-set=-sys_boot " +
     '--inh-caps=-sys_boot --ambient-caps=-sys_boot -- "$@"',
   "sh",
@@ -178,5 +188,7 @@ export async function measureSanlockRenewal(folder, seconds) {
   await host.daemon.stop();
   const taken = [...told.matchAll(/read_ms=(\d+) write_ms=(\d+)/g)].slice(1);
   if (taken.length === 0) throw new Error("sanlock tells of no renewal");
-  return taken.reduce((sum, [, read, write]) => sum + Number(read) + Number(write), 0) / taken.length;
+  return (
+    taken.reduce((sum, [, read, write]) => sum + Number(read) + Number(write), 0) / taken.length
+  );
 }

@@ -47,7 +47,10 @@ async function kills(program, count) {
   const sorted = times.sort((a, b) => a - b);
   const boundMs = await printedBoundMs(program);
   return {
-    kills: count, boundMs, medianMs: median(sorted), longestMs: sorted.at(-1),
+    kills: count,
+    boundMs,
+    medianMs: median(sorted),
+    longestMs: sorted.at(-1),
     at99Ms: sorted[Math.floor(0.99 * (sorted.length - 1))],
     overBound: sorted.filter((ms) => ms > boundMs).length,
   };

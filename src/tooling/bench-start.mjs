@@ -27,7 +27,11 @@ export async function endAll(mark = 0) {
 
 export const mark = () => undo.length;
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) {
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+]) {
   process.on(signal, () => {
     undoing ??= endAll().finally(() => process.exit(code));
   });

@@ -20,12 +20,12 @@ function lineOf({ what, unit, value, who, limit, ratio, skipped }) {
   const ours = `${number(value)} ${unit}`;
   const theirs = skipped ? `skipped: ${skipped}` : limit === null ? "" : `${number(limit)} ${unit}`;
   const times = ratio === null ? "" : `${number(ratio)} x`;
-  const left = `${what.padEnd(25)}${ours.padStart(13)}  ${who.padEnd(18)}`;
-  return skipped ? `${left}${theirs}` : `${left}${theirs.padStart(12)}${times.padStart(9)}`;
+  const left = `${what.padEnd(25)}${ours.padStart(13)}  ${who.padEnd(20)}`;
+  return skipped ? `${left}${theirs}` : `${left}${theirs.padStart(11)}${times.padStart(9)}`;
 }
 
 export function tableText(sections) {
-  const head = `${"".padEnd(25)}${"mirrorbeat".padStart(13)}  ${"beside".padEnd(18)}${"".padStart(12)}${"ratio".padStart(9)}`;
+  const head = `${"".padEnd(25)}${"mirrorbeat".padStart(13)}  ${"beside".padEnd(20)}${"".padStart(11)}${"ratio".padStart(9)}`;
   const lines = [head];
   for (const { title, rows } of sections) lines.push("", title, ...rows.map(lineOf));
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;

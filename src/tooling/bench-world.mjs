@@ -31,8 +31,9 @@ function siteText(name, id, role, ports) {
   const blocks = hosts
     .map((host, index) => ({ ...host, port: ports[index] }))
     .filter((host) => host.site === name)
-    .map(({ name: host, slot, port }) =>
-      `[[sites.hosts]]\nname = "${host}"\nslot = ${slot}\naddress = "127.0.0.1:${port}"\n`,
+    .map(
+      ({ name: host, slot, port }) =>
+        `[[sites.hosts]]\nname = "${host}"\nslot = ${slot}\naddress = "127.0.0.1:${port}"\n`,
     );
   return `[[sites]]\nname = "${name}"\nid = ${id}\nrole = "${role}"\n${blocks.join("")}`;
 }
@@ -79,7 +80,16 @@ export async function openWorld(program, { intervalMs = 1000 } = {}) {
     const svol = await newVolume(folder, `${name}.svol`);
     volumes[name] = { pvol, svol };
     const identity = ["--cluster", "bench", "--writer", writer, "--reader", reader];
-    await must(program, ["format", pvol.device, ...identity, "--slots", "8", "--key", key, "--yes"]);
+    await must(program, [
+      "format",
+      pvol.device,
+      ...identity,
+      "--slots",
+      "8",
+      "--key",
+      key,
+      "--yes",
+    ]);
   }
   const world = { folder, volumes, ports: await freePorts(hosts.length), agents: {} };
   for (const { name } of hosts) {

@@ -6,6 +6,7 @@
 //   --only PART                        parts, idle, cold or detection
 //
 // Root and the packages sbd and sanlock are needed for the peers; without, their rows say so.
+import { cpSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -15,7 +16,7 @@ import { measureIdle } from "./bench-idle.mjs";
 import { measureParts } from "./bench-parts.mjs";
 import { sanlockMissing, sbdMissing } from "./bench-peers.mjs";
 import { lastSoak, runSoak } from "./bench-soak.mjs";
-import { endAll, isRoot } from "./bench-start.mjs";
+import { endAll, isRoot, mark, tempFolder } from "./bench-start.mjs";
 import { row, tableText } from "./bench-table.mjs";
 
 const { values } = parseArgs({
@@ -27,7 +28,9 @@ const { values } = parseArgs({
     only: { type: "string" },
   },
 });
-const program = path.resolve("dist/mirrorbeat");
+const built = path.resolve("dist");
+/** A copy of its own: what is built anew meanwhile is not measured half-way. */
+const program = path.join(tempFolder(), "dist", "mirrorbeat");
 const noRoot = isRoot ? null : "needs root";
 const idleWindow = { warmSeconds: 90, windowSeconds: 60, rounds: 3 };
 const coldRounds = 7;
@@ -47,7 +50,14 @@ async function partsRows() {
     row(`poll, ${count} changed`, "ms", polled(count), "bare pread", poll?.bareMs ?? null, noRoot);
   const polls = [
     ...[0, 20, 200, 2000].map(bareRow),
-    row("  the same, 8 MB a copy", "ms", polled(20), "sanlock renewal", renewalMs, sanlockMissing()),
+    row(
+      "  the same, 8 MB a copy",
+      "ms",
+      polled(20),
+      "sanlock renewal",
+      renewalMs,
+      sanlockMissing(),
+    ),
   ];
   return [
     { title: `One slot (${codecNote})`, rows },
@@ -124,6 +134,8 @@ function soakText(soak) {
 const parts = { parts: partsRows, idle: idleRows, cold: coldRows, detection: detectionRows };
 
 async function run() {
+  cpSync(built, path.dirname(program), { recursive: true });
+  const since = mark();
   if (values.soak) {
     await runSoak(program, { minutes: Number(values.minutes), killCount: Number(values.kills) });
   }
@@ -133,12 +145,15 @@ async function run() {
       if (values.only !== undefined && values.only !== name) continue;
       console.error(`bench: ${name}`);
       sections.push(...(await measure()));
-      await endAll();
+      await endAll(since);
     }
   }
   const where = {
-    date: new Date().toISOString(), kernel: os.release(), node: process.version,
-    cpus: os.availableParallelism(), load: os.loadavg()[0],
+    date: new Date().toISOString(),
+    kernel: os.release(),
+    node: process.version,
+    cpus: os.availableParallelism(),
+    load: os.loadavg()[0],
   };
   if (values.json) {
     console.log(JSON.stringify({ schema: 1, ...where, sections, soak: lastSoak() }));

@@ -18,7 +18,13 @@ command -v "$node" >/dev/null 2>&1 || {
   exit 69
 }
 unset NODE_EXTRA_CA_CERTS NODE_OPTIONS
-exec "$node" "\${self%/*}/mirrorbeat.cjs" "$@"
+# An agent mostly sleeps: no threads for its small heap, no optimising compiler (docs/performance.md).
+# Only on versions that were tried: another one may refuse to start with a flag it does not know.
+flags=
+case "\${1-}" in
+  run) case $("$node" -v) in v2[024].*) flags="--single-threaded-gc --no-memory-reducer --no-opt" ;; esac ;;
+esac
+exec "$node" \${MIRRORBEAT_NODE_FLAGS-$flags} "\${self%/*}/mirrorbeat.cjs" "$@"
 `;
 
 mkdirSync(out, { recursive: true });

@@ -15,7 +15,9 @@ const help = `mirrorbeat run [--config FILE] [--host NAME] [--engine any|io_urin
   --config FILE   else $MIRRORBEAT_CONFIG, else
                   /etc/mirrorbeat/mirrorbeat.toml
   --host NAME     who this host is; else "host" in the file, else hostname
-  --engine NAME   block I/O; any takes io_uring, else Linux AIO
+  --engine NAME   block I/O; any takes io_uring, else Linux AIO. While a
+                  device hangs, a kill -9 ends io_uring's agent at once; aio's
+                  beats no more, but its process ends only with the hang.
 
 exit codes
   0 stopped in order   64 command line   65 volume or memory damaged

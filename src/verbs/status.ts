@@ -21,11 +21,14 @@ exit codes (LSB; they tell of the agent, never of the peer)
 `;
 const deadlineMs = 3000;
 
+/** null for whatever is not a whole status of this schema. */
 function lastKnown(config: Config): StatusObject | null {
   try {
-    return JSON.parse(
-      readFileSync(path.join(config.runFolder, stateFileName), "utf8"),
-    ) as StatusObject;
+    const text = readFileSync(path.join(config.runFolder, stateFileName), "utf8");
+    const last = JSON.parse(text) as StatusObject;
+    if (last.schema !== 1) return null;
+    statusText(last);
+    return last;
   } catch {
     return null;
   }

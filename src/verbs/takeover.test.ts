@@ -162,7 +162,7 @@ test("a hook that hangs is ended at its limit; one that prints a gigabyte is no 
     await world.until("its child is gone too", () => !existsSync(`/proc/${sleeper}`));
 
     behave(world, "takeover", 'head -c 1073741824 /dev/zero | tr "\\0" x; echo; echo end');
-    world.writeConfig("b1", (text) => text.replace("limit_ms = 3000", "limit_ms = 60000"));
+    world.writeConfig("b1", (text) => text.replace("\nlimit_ms = 3000", "\nlimit_ms = 60000"));
     await world.stop("b1");
     await world.start("b1");
     await world.untilRow("b1", "a", "9", "10");

@@ -11,7 +11,16 @@ import {
 } from "../../testing/core-samples.ts";
 import { checks, sealing } from "../../testing/core-seal.ts";
 import { openSector } from "../record.ts";
-import { decodeSector, encodeSector, reservedNotZero, uuidBytes, uuidText } from "./codec.ts";
+import {
+  beginSector,
+  decodeSector,
+  encodeSector,
+  reservedNotZero,
+  sealSector,
+  uuidBytes,
+  uuidText,
+  writeFields,
+} from "./codec.ts";
 import { checkLayout, fieldBytes, fieldNamed, type Layout } from "./field.ts";
 import {
   crcOffset,
@@ -93,6 +102,20 @@ test("what does not fit is a fault of the program, and stops it", () => {
     () => encodeSector("record", recordValues(), sealing, new Uint8Array(600), 100),
     /room/,
   );
+});
+
+test("a sector written field by field is the sector that is written at once", () => {
+  const values = recordValues({ noticeText: "one", groups: [{ id: 1, pair: 2, inSyncNs: 3n }] });
+  const sector = new Uint8Array(sectorBytes).fill(0xee);
+  beginSector("record", sector);
+  const { block, copy, nonce, volumeId, ...rest } = values;
+  writeFields("record", sector, rest);
+  writeFields("record", sector, { block: 7, copy: 1, nonce: 5n, volumeId: rest.bootId });
+  writeFields("record", sector, { block, copy, nonce, volumeId });
+  sealSector(sector, sealing);
+  assert.equal(sector, sectorOf("record", values));
+  assert.throws(() => writeFields("record", sector, { mac: new Uint8Array(16) } as never), /field/);
+  assert.throws(() => writeFields("record", sector, { noSuch: 1 } as never), /noSuch/);
 });
 
 test("a sector is written whole, at its place, and nowhere else", () => {

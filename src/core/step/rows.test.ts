@@ -8,6 +8,7 @@ import type { SitesWish } from "../../testing/core-config.ts";
 import { otherKey, sealingWith } from "../../testing/core-seal.ts";
 import { World } from "../../testing/core-world.ts";
 import { detectionBoundMs, timingDefaults } from "../base/timing.ts";
+import { expectedArrivalMs } from "../observation.ts";
 import { recordFlags, states } from "../sector/layout.ts";
 import type { PairEvidence } from "../verdict.ts";
 
@@ -234,6 +235,28 @@ test("row 9, not 8: a beacon that fell silent with the host proves nothing", () 
   world.run(boundMs + 10_000);
   assert.is(world.agent("osaka-1").row("tokyo-1"), "9");
   assert.equal(world.agent("osaka-1").events("link"), []);
+});
+
+test("row 8 needs two advances of the beacon after the expected arrival, one is not enough", () => {
+  const seen = new Map<number, string | undefined>();
+  for (let lifeMs = 0; lifeMs <= 3000; lifeMs += 200) {
+    const world = well(withBeacon);
+    const osaka = world.agent("osaka-1");
+    world.kill("tokyo-1");
+    world.run(lifeMs);
+    world.kill("tokyo-b");
+    world.run(boundMs + 5000 - lifeMs);
+    const silent = osaka.peer("tokyo-1").sightings["east"];
+    const expectedMs = silent ? expectedArrivalMs(silent, timingDefaults) : null;
+    const arrivals = osaka.peer("tokyo-b").sightings["east"]?.arrivals ?? [];
+    const advances = arrivals.filter(({ atMs }) => atMs > (expectedMs ?? 0)).length;
+    assert.is(osaka.row("tokyo-1"), advances >= 2 ? "8" : "9", `${advances} advances`);
+    seen.set(advances, osaka.row("tokyo-1"));
+  }
+  assert.equal(
+    [0, 1, 2].map((advances) => seen.get(advances)),
+    ["9", "9", "8"],
+  );
 });
 
 test("row 8 ends when the host beats again, and must be proven anew", () => {

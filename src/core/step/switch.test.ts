@@ -157,16 +157,21 @@ test("a target that is not there is named, with those that are", () => {
   );
 });
 
-test("a disabled host's higher term is learnt all the same", () => {
-  const world = well();
-  for (const host of ["osaka-1", "osaka-2"])
-    world.switch("tokyo-1", { kind: "host", name: host }, false);
-  assert.is(world.agent("tokyo-1").state.role, "active");
-  // tokyo-1 judges nobody any more; osaka takes over by force.
-  assert.is(world.takeover("osaka-1", { force: true }), 0);
-  world.run(5000);
-  assert.is(world.agent("tokyo-1").state.role, "standby");
-  assert.equal(world.activeSites(), ["osaka"]);
+test("a disabled host's higher term is learnt all the same, by either path", () => {
+  for (const kind of ["network", "mirror"] as const) {
+    const world = well({
+      ...one,
+      network: kind === "network",
+      ...(kind === "network" ? { mirrors: {} } : {}),
+    });
+    world.switch("tokyo-1", { kind: "host", name: "osaka-1" }, false);
+    assert.is(world.agent("tokyo-1").state.role, "active");
+    // tokyo-1 judges nobody any more; osaka takes over by force.
+    assert.is(world.takeover("osaka-1", { force: true }), 0);
+    world.run(5000);
+    assert.is(world.agent("tokyo-1").state.role, "standby", kind);
+    assert.equal(world.activeSites(), ["osaka"]);
+  }
 });
 
 test.run();

@@ -4,9 +4,12 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { SitesWish } from "../../testing/core-config.ts";
+import { configFor, type SitesWish } from "../../testing/core-config.ts";
+import { recordOf } from "../../testing/core-watch.ts";
 import { type Agent, World } from "../../testing/core-world.ts";
 import { detectionBoundMs, takeoverPublishLimitMs, timingDefaults } from "../base/timing.ts";
+import { step } from "../step.ts";
+import { allOn, begin } from "./begin.ts";
 
 const boundMs = detectionBoundMs(timingDefaults, 0);
 const one: SitesWish = { tokyo: ["tokyo-1"], osaka: ["osaka-1"], takeoverHook: true };
@@ -421,6 +424,56 @@ test("an active word of a sibling counts in its own term only", () => {
   assert.is(world.takeover("osaka-2", { force: true }), 112);
   world.run(5000);
   assert.is.not(world.agent("osaka-2").state.role, "active");
+});
+
+test("a sibling's active word ends with its term, though the term comes back to this site", () => {
+  let state = begin({
+    config: configFor("osaka-2"),
+    timingDigest: 0,
+    incarnation: 1n,
+    bootId: "b0070000-0000-4000-8000-000000000001",
+    term: 514n,
+    nowMs: 0,
+    marks: {},
+    switches: allOn,
+  });
+  const sibling = (serial: bigint, term: bigint, role: number) => {
+    const record = recordOf(serial, { site: 2, slot: 0, hostName: "osaka-1", term, role });
+    state = step(state, { kind: "sibling", nowMs: Number(serial), record }).state;
+  };
+  const peer = (serial: bigint, term: bigint) => {
+    const [beganMs, endedMs] = [500 + Number(serial), 500 + Number(serial)];
+    const records = [{ record: recordOf(serial, { term }), echoes: [] }];
+    const read = { kind: "good", beganMs, endedMs } as const;
+    state = step(state, { kind: "network-read", nowMs: endedMs, read, records }).state;
+  };
+  sibling(1n, 514n, 1);
+  assert.is(state.role, "starting", "one record may be old");
+  sibling(2n, 514n, 1);
+  assert.is(state.role, "active");
+  peer(1n, 769n);
+  assert.is(state.role, "standby");
+  // tokyo tells that osaka owns the term again; nobody of osaka has said that it is active.
+  peer(2n, 1026n);
+  assert.equal([state.term, state.role], [1026n, "standby"]);
+  sibling(3n, 1026n, 3);
+  assert.is(state.role, "standby", "it is still taking over");
+  sibling(4n, 1026n, 1);
+  assert.is(state.role, "active");
+});
+
+test("a record from before the term was stored does not count as published", () => {
+  const world = tokyoDead();
+  const osaka = world.agent("osaka-1");
+  osaka.writesHang = true;
+  world.input("osaka-1", { kind: "takeover", id: 9001, force: false } as never);
+  world.run(20);
+  assert.is(osaka.state.takeover?.phase, "publishing");
+  const { serial } = osaka.state;
+  world.input("osaka-1", { kind: "published", mirror: "west", serial } as never);
+  assert.is(osaka.state.takeover?.phase, "publishing", "it was written before");
+  world.input("osaka-1", { kind: "published", mirror: "west", serial: serial + 1n } as never);
+  assert.is(osaka.state.takeover?.phase, "hook");
 });
 
 test("planned departure of all hosts needs no force", () => {
