@@ -163,8 +163,14 @@ export class Agent {
   }
 
   private memory(): Memory {
-    const { incarnation, term } = this.current;
-    return { incarnation, term, marks: highWaterMarks(this.current), switches: this.kept };
+    const { incarnation, term, halfDone } = this.current;
+    return {
+      incarnation,
+      term,
+      halfDone,
+      marks: highWaterMarks(this.current),
+      switches: this.kept,
+    };
   }
 
   private apply(input: Input): void {
@@ -179,7 +185,7 @@ export class Agent {
       case "publish":
         return void this.publish(action);
       case "store-term":
-        return void this.storeTerm(action.term);
+        return void this.storeTerm(action.term, action.halfDone);
       case "query-pair":
         return this.pairs.query(action.mirror);
       case "run-hook":
@@ -194,8 +200,8 @@ export class Agent {
     }
   }
 
-  private async storeTerm(term: bigint): Promise<void> {
-    const ok = await this.world.store(this.memory());
+  private async storeTerm(term: bigint, halfDone: boolean): Promise<void> {
+    const ok = await this.world.store({ ...this.memory(), term, halfDone });
     this.apply({ kind: "term-stored", nowMs: this.nowMs(), term, ok });
     // A takeover's term goes out at once, not with the next beat.
     if (this.current.takeover?.phase === "publishing") this.beat();

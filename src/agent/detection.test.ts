@@ -3,6 +3,7 @@
 /**
  * The bound that `mirrorbeat timing` prints, against deaths of the shipped agent: never above.
  * MIRRORBEAT_KILLS sets how many deaths there are in all (default 54).
+ * Deaths during which the observer's own reads were slow or late count from its last such trouble.
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -24,7 +25,7 @@ for (const device of kinds) {
       await world.beating();
       const kills = await killCampaign(world, "b1", victims, killsEach);
       console.log(`# ${name}, ${detector}: ${distribution(kills)}`);
-      const late = kills.filter(({ tookMs, boundMs }) => tookMs > boundMs);
+      const late = kills.filter(({ undisturbedMs, boundMs }) => undisturbedMs > boundMs);
       assert.equal(late, [], "none later than the bound");
       assert.is(kills.length, killsEach);
       const early = kills.filter(({ tookMs }) => tookMs < world.timing.marginMs);

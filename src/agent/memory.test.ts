@@ -18,6 +18,7 @@ import {
 const sample: Memory = {
   incarnation: 18_446_744_073_709_551_615n,
   term: 131_074n,
+  halfDone: true,
   marks: {
     "a1 network": { incarnation: 7n, serial: 1_000_000_000_001n },
     "a1 a-b": { incarnation: 6n, serial: 5n },

@@ -15,11 +15,19 @@ export type Memory = {
   readonly incarnation: bigint;
   /** null before any term was known. */
   readonly term: bigint | null;
+  /** A takeover was begun here and not ended. */
+  readonly halfDone: boolean;
   readonly marks: Readonly<Record<string, Position>>;
   readonly switches: Switches;
 };
 
-export const emptyMemory: Memory = { incarnation: 0n, term: null, marks: {}, switches: allOn };
+export const emptyMemory: Memory = {
+  incarnation: 0n,
+  term: null,
+  halfDone: false,
+  marks: {},
+  switches: allOn,
+};
 export const memoryFile = "memory.json";
 
 export type Checksum = (bytes: Uint8Array) => number;
@@ -28,6 +36,7 @@ type Stored = {
   readonly schema: 1;
   readonly incarnation: string;
   readonly term: string | null;
+  readonly halfDone: boolean;
   readonly marks: Readonly<Record<string, readonly [string, string]>>;
   readonly switches: Switches;
 };
@@ -37,6 +46,7 @@ export function memoryText(memory: Memory, checksum: Checksum): string {
     schema: 1,
     incarnation: String(memory.incarnation),
     term: memory.term === null ? null : String(memory.term),
+    halfDone: memory.halfDone,
     marks: Object.fromEntries(
       Object.entries(memory.marks).map(([key, mark]) => [
         key,
@@ -59,6 +69,7 @@ export function parseMemory(text: string, checksum: Checksum): Memory | null {
     return {
       incarnation: BigInt(stored.incarnation),
       term: stored.term === null ? null : BigInt(stored.term),
+      halfDone: stored.halfDone,
       marks: Object.fromEntries(
         Object.entries(stored.marks).map(([key, [incarnation, serial]]) => [
           key,

@@ -84,6 +84,7 @@ async function beginDurably(
     incarnation: ready.incarnation,
     bootId: bootId(),
     term: ready.term,
+    halfDone: ready.memory.halfDone && ready.term === ready.memory.term,
     nowMs: realClock.nowMs(),
     marks: ready.memory.marks,
     switches: ready.memory.switches,

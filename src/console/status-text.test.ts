@@ -27,7 +27,7 @@ function stateOf(host = "osaka-1", wish: SitesWish = {}): State {
   const config: Config = configFor(host, wish);
   return begin({
     config, timingDigest: 1, incarnation: 3n, bootId: "c0ffee00-1234-4567-89ab-0123456789ab",
-    term: 257n, nowMs: 1000, marks: {}, switches: { network: true, mirrors: {}, hosts: {} },
+    term: 257n, halfDone: false, nowMs: 1000, marks: {}, switches: { network: true, mirrors: {}, hosts: {} },
   }); // biome-ignore format: one list
 }
 
@@ -113,7 +113,7 @@ test("faults of our own: devices, journal, floods, rejections, unfit observers, 
   if (!network) throw new Error("a network path");
   const state: State = {
     ...base,
-    takeover: { id: 1, phase: "publishing", serial: 1n, deadlineMs: 5 },
+    takeover: { id: 1, term: 514n, phase: "publishing", serial: 1n, deadlineMs: 5 },
     roleReason: "x".repeat(300),
     paths: {
       ...base.paths,

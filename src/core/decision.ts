@@ -10,7 +10,6 @@
  * nothing about what the other site did. Fresh is a record that echoes this start of ours.
  */
 import { exitCodes, type Refusal } from "./base/exit-codes.ts";
-import type { Policy } from "./base/config.ts";
 import { isAlive, type Verdict } from "./verdict.ts";
 
 export type Role = "starting" | "active" | "standby" | "transitioning";
@@ -52,10 +51,10 @@ export function nextRole(facts: RoleFacts): RoleChange | null {
       // Only a takeover makes a standby active: it raises the term itself.
       return null;
     case "active":
+      if (ownsTerm) return null;
+      return { role: "standby", reason: "a higher term of another site was found" };
     case "transitioning":
-      return ownsTerm
-        ? null
-        : { role: "standby", reason: "a higher term of another site was found" };
+      return ownsTerm ? null : { role: "standby", reason: "another site owns the term" };
   }
 }
 
@@ -79,9 +78,7 @@ export function adviceOn(verdict: Verdict, role: Role): string | null {
 }
 
 export type TakeoverFacts = {
-  readonly policy: Policy;
   readonly force: boolean;
-  readonly alreadyActive: boolean;
   /** Every enabled host of every other site that may hold the service; null: not judged yet. */
   readonly hosts: readonly {
     readonly name: string;

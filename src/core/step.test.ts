@@ -122,6 +122,7 @@ const setupOf = (host: string): Setup => ({
   incarnation: 3n,
   bootId: "b0070000-0000-4000-8000-000000000001",
   term: null,
+  halfDone: false,
   nowMs: 1000,
   marks: {},
   switches: allOn,

@@ -29,6 +29,7 @@ export function observer(timing: Timing, kind: PathKind = "mirror", nowMs = 0): 
     incarnation: 1n,
     bootId: "b0070000-0000-4000-8000-000000000001",
     term: null,
+    halfDone: false,
     nowMs,
     marks: {},
     switches: allOn,

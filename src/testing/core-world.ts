@@ -53,7 +53,12 @@ export function deepFreeze<T>(value: T): T {
 }
 
 /** What an agent's disk keeps across its restarts. */
-type Memory = { term: bigint | null; marks: Setup["marks"]; incarnation: bigint };
+type Memory = {
+  term: bigint | null;
+  halfDone: boolean;
+  marks: Setup["marks"];
+  incarnation: bigint;
+};
 type Told = { readonly atMs: number; readonly event: CoreEvent };
 type Block = Uint8Array;
 type Volume = {
@@ -194,7 +199,7 @@ export class World {
 
   start(name: string, how: { bootId?: string; switches?: Switches; blank?: boolean } = {}): Agent {
     const old = this.agents.get(name);
-    const empty: Memory = { term: null, marks: {}, incarnation: 0n };
+    const empty: Memory = { term: null, halfDone: false, marks: {}, incarnation: 0n };
     const memory = old && !how.blank ? old.memory : empty;
     memory.incarnation += 1n;
     const config = configFor(name, this.wish);
@@ -204,6 +209,7 @@ export class World {
       incarnation: memory.incarnation,
       bootId: how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001",
       term: memory.term,
+      halfDone: memory.halfDone,
       nowMs: this.nowMs,
       marks: memory.marks,
       switches: how.switches ?? allOn,
@@ -650,8 +656,10 @@ export class World {
         return this.#publish(agent, action);
       case "store-term":
         return this.#for(agent, this.nowMs + 5, () => {
-          if (agent.storeOk && action.term > (agent.memory.term ?? 0n))
+          if (agent.storeOk && action.term >= (agent.memory.term ?? 0n)) {
             agent.memory.term = action.term;
+            agent.memory.halfDone = action.halfDone;
+          }
           this.apply(agent, {
             kind: "term-stored",
             nowMs: this.nowMs,

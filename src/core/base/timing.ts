@@ -88,8 +88,15 @@ export function completeTiming(given: Partial<Timing>): Timing {
     ...timingDefaults,
     intervalMs,
     pollMs,
-    marginMs: Math.max(scaled(timingDefaults.marginMs), 2 * pollMs),
-    latencyMs: scaled(timingDefaults.latencyMs),
+    marginMs: Math.max(
+      scaled(timingDefaults.marginMs),
+      2 * pollMs,
+      (given.latencyMs ?? 0) + pollMs,
+    ),
+    latencyMs: Math.min(
+      scaled(timingDefaults.latencyMs),
+      Math.max(0, (given.marginMs ?? Number.POSITIVE_INFINITY) - pollMs),
+    ),
     readLimitMs: Math.min(scaled(timingDefaults.readLimitMs), pollMs),
     writeLimitMs: scaled(timingDefaults.writeLimitMs),
     pairPollMs,
@@ -169,6 +176,12 @@ export function timingFaults(timing: Timing): readonly TimingFault[] {
       "marginMs",
       t.marginMs >= 2 * t.pollMs,
       `margin >= 2 x poll; ${t.marginMs} ms < 2 x ${t.pollMs} ms`,
+    ],
+    [
+      // Else a living host whose writes come late, within the budget, would be called silent.
+      "marginMs",
+      t.marginMs >= t.latencyMs + t.pollMs,
+      `margin >= latency + poll; ${t.marginMs} ms < ${t.latencyMs} ms + ${t.pollMs} ms`,
     ],
     [
       "readLimitMs",

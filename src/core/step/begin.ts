@@ -22,6 +22,8 @@ export type Setup = {
   readonly bootId: string;
   /** Highest term found in local memory and on our own volumes; null where there is none. */
   readonly term: bigint | null;
+  /** A takeover was begun here and not ended. */
+  readonly halfDone: boolean;
   readonly nowMs: number;
   /** High-water marks by "host path". */
   readonly marks: Readonly<Record<string, Position>>;
@@ -96,6 +98,14 @@ function beginPeers(setup: Setup): Peer[] {
     );
 }
 
+function firstRole(ours: boolean, halfDone: boolean): Pick<State, "role" | "roleReason"> {
+  if (!ours) return { role: "standby", roleReason: "another site owns the term" };
+  if (!halfDone)
+    return { role: "starting", roleReason: "no fresh peer has confirmed our term yet" };
+  const roleReason = "a takeover was begun here and not ended: run it again";
+  return { role: "transitioning", roleReason };
+}
+
 export function begin(setup: Setup): State {
   const { config } = setup;
   const site = ownSite(config);
@@ -114,8 +124,7 @@ export function begin(setup: Setup): State {
     startedMs: setup.nowMs,
     nowMs: setup.nowMs,
     term,
-    role: ours ? "starting" : "standby",
-    roleReason: ours ? "no fresh peer has confirmed our term yet" : "another site owns the term",
+    ...firstRole(ours, setup.halfDone),
     siblingActive: false,
     siblings: {},
     stopping: false,
@@ -125,6 +134,7 @@ export function begin(setup: Setup): State {
     groups: {},
     pairs: {},
     takeover: null,
+    halfDone: ours && setup.halfDone,
     rejected: {},
   };
 }

@@ -14,6 +14,7 @@ import {
 import { recordFlags, states } from "../sector/layout.ts";
 import {
   type Evidence,
+  isAlive,
   judgeEvidence,
   judgeGroup,
   type LastWord,
@@ -188,9 +189,31 @@ function isBeginning(state: State, peer: Peer): boolean {
   );
 }
 
+/**
+ * Paths do not fall silent in the same moment. A path that still counts as alive, but has shown
+ * nothing since another one fell silent, may be about to fall silent too: until it shows a beat or
+ * its silence is stated, a living host keeps its verdict, rather than be called half dead first.
+ */
+function isUndecided(state: State, peer: Peer): boolean {
+  if (peer.verdict !== null && !isAlive(peer.verdict.row)) return false;
+  const { timing } = state.config;
+  const used = Object.entries(peer.sightings).filter(([path]) => pathInUse(state, peer, path));
+  const silent = used.filter(([, { status }]) => status === "stale");
+  const live = used.filter(([, { status }]) => status === "ok");
+  if (silent.length === 0 || live.length === 0) return false;
+  const silentMs = Math.max(
+    ...silent.map(
+      ([, sighting]) => expectedArrivalMs(sighting, timing) ?? Number.NEGATIVE_INFINITY,
+    ),
+  );
+  return live.every(([, { arrivals }]) => (arrivals.at(-1)?.atMs ?? silentMs) <= silentMs);
+}
+
 function updateVerdict(state: State, peer: Peer, events: CoreEvent[]): Peer {
   if (peer.verdict?.row === "1" && allWell(state, peer)) return peer;
-  if (lastWordOf(peer) === "running" && isBeginning(state, peer)) return peer;
+  if (lastWordOf(peer) === "running" && (isBeginning(state, peer) || isUndecided(state, peer))) {
+    return peer;
+  }
   const verdict = verdictOf(state, peer);
   const was = peer.verdict;
   if (was && was.row === verdict.row && was.action === verdict.action) return peer;
@@ -251,8 +274,13 @@ function groupVerdicts(state: State, events: CoreEvent[], actions: Action[]): St
     const members = state.peers.filter(
       (peer) => peer.host.site === site && peer.enabled && !peer.host.beacon,
     );
-    if (members.length === 0) continue;
     const was = groups[site];
+    if (members.length === 0) {
+      // Nobody of that site is judged any more: an old verdict would speak of nobody.
+      if (was)
+        groups = Object.fromEntries(Object.entries(groups).filter(([name]) => name !== site));
+      continue;
+    }
     // A member that is not judged yet changes nothing, except that it takes eligibility back.
     const unjudged = members.some((peer) => peer.verdict === null);
     if (unjudged && was?.action !== "eligible") continue;

@@ -15,6 +15,7 @@ const setupOf = (host: string, wish: SitesWish, changes: Partial<Setup> = {}): S
   incarnation: 5n,
   bootId: "b0070000-0000-4000-8000-000000000001",
   term: null,
+  halfDone: false,
   nowMs: 0,
   marks: {},
   switches: allOn,

@@ -56,6 +56,8 @@ export type PairView = { readonly state: PairEvidence; readonly observedMs: numb
 
 export type Takeover = {
   readonly id: number;
+  /** The term that is being taken: ours only when it is stored. */
+  readonly term: bigint;
   readonly phase: "storing" | "publishing" | "hook";
   /** A record with this serial or a later one must be durable on a volume of ours. */
   readonly serial: bigint;
@@ -88,6 +90,8 @@ export type State = {
   readonly groups: Readonly<Record<string, Verdict>>;
   readonly pairs: Readonly<Record<string, PairView>>;
   readonly takeover: Takeover | null;
+  /** Our term was taken, and the service not started yet: kept over a restart. */
+  readonly halfDone: boolean;
   /** Sectors and datagrams that were not believed, by "path reason". */
   readonly rejected: Readonly<Record<string, RejectionCount>>;
 };
@@ -209,7 +213,7 @@ export type Action =
       /** null: to every enabled peer host. */
       readonly onlyTo: string | null;
     }
-  | { readonly kind: "store-term"; readonly term: bigint }
+  | { readonly kind: "store-term"; readonly term: bigint; readonly halfDone: boolean }
   | { readonly kind: "query-pair"; readonly mirror: string }
   | {
       readonly kind: "run-hook";

@@ -433,6 +433,7 @@ test("a sibling's active word ends with its term, though the term comes back to 
     incarnation: 1n,
     bootId: "b0070000-0000-4000-8000-000000000001",
     term: 514n,
+    halfDone: false,
     nowMs: 0,
     marks: {},
     switches: allOn,

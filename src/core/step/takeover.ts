@@ -32,8 +32,8 @@ export function learnTerm(state: State, term: bigint, from: string): Step {
   if (term <= state.term) return { state, actions: [], events: [] };
   const fields = { term, was: state.term, owner: siteOf(state, term), from };
   const learnt: Step = {
-    state: { ...state, term, siblingActive: false },
-    actions: [{ kind: "store-term", term }],
+    state: { ...state, term, siblingActive: false, halfDone: false },
+    actions: [{ kind: "store-term", term, halfDone: false }],
     events: [{ level: "warning", ev: "term", fields }],
   };
   // A hook that runs is awaited: what it began is undone when it ends (hookEnded).
@@ -160,12 +160,7 @@ export function beginTakeover(state: State, input: Extract<Input, { kind: "takeo
       verdict: peer.verdict,
       settled: isSettled(state, peer) || peer.verdict?.row === "0c" || longWatched(state, peer),
     }));
-  const refusal = takeoverRefusal({
-    policy: state.config.policy,
-    force: input.force,
-    alreadyActive: false,
-    hosts,
-  });
+  const refusal = takeoverRefusal({ force: input.force, hosts });
   if (refusal) {
     const events = [told("refused", { reason: refusal.message })];
     return { state, actions: [answer(refusal.code, refusal.message)], events };
@@ -174,13 +169,14 @@ export function beginTakeover(state: State, input: Extract<Input, { kind: "takeo
   const deadlineMs = input.nowMs + takeoverPublishLimitMs(state.config.timing);
   const takeover = {
     id: input.id,
+    term,
     phase: "storing",
     serial: state.serial + 1n,
     deadlineMs,
   } as const;
   return {
-    state: { ...state, term, takeover, siblingActive: false },
-    actions: [{ kind: "store-term", term }],
+    state: { ...state, takeover },
+    actions: [{ kind: "store-term", term, halfDone: true }],
     events: [told("begin", { term, force: String(input.force) })],
   };
 }
@@ -205,7 +201,7 @@ function endTakeover(state: State, code: number, message: string, step: string):
 }
 
 /**
- * The role that remains when a takeover stops half-way: we own the term and are not active, and
+ * The role that remains when a takeover stops half-way: if we own the term we are not active, and
  * only the operator's next command changes that; a fresh peer does not.
  */
 function halted(step: Step, reason: string): Step {
@@ -214,7 +210,7 @@ function halted(step: Step, reason: string): Step {
 
 export function termStored(state: State, input: Extract<Input, { kind: "term-stored" }>): Step {
   const { takeover } = state;
-  if (takeover?.phase !== "storing" || input.term !== state.term)
+  if (takeover?.phase !== "storing" || input.term !== takeover.term)
     return { state, actions: [], events: [] };
   if (!input.ok) {
     const message =
@@ -222,9 +218,16 @@ export function termStored(state: State, input: Extract<Input, { kind: "term-sto
     return halted(endTakeover(state, exitCodes.cannotCreate, message, "not stored"), message);
   }
   const onVolume = pathsOut(state).some((path) => path !== networkPath);
-  const stored = told("term stored", { term: state.term });
+  const { term } = takeover;
+  const stored = told("term stored", { term });
   const serial = state.serial + 1n;
-  const next: State = { ...state, takeover: { ...takeover, phase: "publishing", serial } };
+  const next: State = {
+    ...state,
+    term,
+    siblingActive: false,
+    halfDone: true,
+    takeover: { ...takeover, phase: "publishing", serial },
+  };
   if (onVolume) return { state: next, actions: [], events: [stored] };
   const onward = runService(next);
   return { ...onward, events: [stored, ...onward.events] };
@@ -265,7 +268,13 @@ function becomeActive(state: State, detail: string): Step {
   };
   return {
     ...ended,
-    state: { ...ended.state, role: "active", roleReason: "takeover by the operator" },
+    state: {
+      ...ended.state,
+      role: "active",
+      roleReason: "takeover by the operator",
+      halfDone: false,
+    },
+    actions: [{ kind: "store-term", term: state.term, halfDone: false }, ...ended.actions],
     events: [...ended.events, { level: "warning", ev: "role", fields }],
   };
 }
@@ -313,7 +322,9 @@ export function expireTakeover(state: State): Step {
     return { state, actions: [], events: [] };
   }
   const message =
-    `the term ${state.term} is stored here, but no volume of ours took it in time: not active; ` +
-    "look at `mirrorbeat status`, then run `mirrorbeat takeover --yes` again";
+    takeover.phase === "storing"
+      ? "the local disk did not store the term in time: not taken over; mend it and run it again"
+      : `the term ${state.term} is stored here, but no volume of ours took it in time: not ` +
+        "active; look at `mirrorbeat status`, then run `mirrorbeat takeover --yes` again";
   return halted(endTakeover(state, exitCodes.indeterminate, message, "not published"), message);
 }
