@@ -34,6 +34,7 @@ test("what is written is read back", () => {
     assert.ok(again && same(again, memory));
     assert.is(again.incarnation, memory.incarnation);
     assert.is(again.term, memory.term);
+    assert.is(again.halfDone, memory.halfDone);
   }
 });
 

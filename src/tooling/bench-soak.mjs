@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { endAll, mark, sleep } from "./bench-start.mjs";
 import { median, memoryOf } from "./bench-meter.mjs";
-import { openKilling, printedBoundMs } from "./bench-detect.mjs";
+import { openKilling, printedBoundsMs } from "./bench-detect.mjs";
 import { hosts, openWorld, startAll } from "./bench-world.mjs";
 
 const file = "fixtures/bench/soak.json";
@@ -45,7 +45,7 @@ async function kills(program, count) {
     if ((n + 1) % 50 === 0) console.error(`bench: ${n + 1} of ${count} kills`);
   }
   const sorted = times.sort((a, b) => a - b);
-  const boundMs = await printedBoundMs(program);
+  const { healthy: boundMs } = await printedBoundsMs(program);
   return {
     kills: count,
     boundMs,

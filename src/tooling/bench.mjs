@@ -105,13 +105,15 @@ async function coldRows() {
 
 async function detectionRows() {
   const found = await measureDetection(program, detectionRounds);
-  const { medianMs, longestMs, boundMs, sanlockMs } = found;
+  const { medianMs, longestMs, bounds, overBound, tellings, sanlockMs } = found;
   return [
     {
       title: `From kill -9 to the verdict, interval 1 s (${found.kills} kills)`,
       rows: [
-        row("median", "ms", medianMs, "printed bound", boundMs),
-        row("longest", "ms", longestMs, "printed bound", boundMs),
+        row("median", "ms", medianMs, "bound, healthy", bounds.healthy),
+        row("longest", "ms", longestMs, "bound, healthy", bounds.healthy),
+        row("longest", "ms", longestMs, "bound, least healthy", bounds.leastHealthy),
+        row("over the healthy bound", "", overBound, "of tellings", tellings),
         row("median", "ms", medianMs, "sanlock FAIL", sanlockMs, sanlockMissing()),
       ],
     },

@@ -135,7 +135,9 @@ test("a hook that fails: 112, not active, and the rerun ends it", () =>
     assert.match(failed.err, /exit 3: no file system here/);
     assert.match(failed.err, /the term 514 is ours/);
     assert.is.not((await world.status("b1")).role, "active");
-    // The other site comes back: still the service of this one was never started.
+    // Neither a restart nor the other site's return starts the service: it was never started here.
+    await world.killHost("b1");
+    await world.start("b1");
     await world.start("a1");
     await world.untilRow("b1", "a", "1");
     await world.untilRole("a1", "standby");
