@@ -5,9 +5,6 @@ import { networkPath, type RecordBody, type State } from "../core/step/state.ts"
 import type { Address, Endpoint } from "../network/endpoint.ts";
 import { datagramBytes, encodeDatagram, type EchoSet, type Keyring, type Writer } from "./seal.ts";
 
-/** Datagrams opened in one drain: what is left waits for the next, so a flood cannot hold the loop. */
-const openedPerDrainMax = 1024;
-
 export type Received = {
   readonly record: HeartbeatRecord;
   readonly echoes: readonly EchoSector[];
@@ -55,16 +52,29 @@ function placeInHistory(state: State, record: HeartbeatRecord): Rejection | null
   return newest && comparePositions(record, newest) <= 0 ? "replayed" : null;
 }
 
+/** A repeat, or an older one, of what came earlier in the same drain. */
+function repeatIn(records: readonly Received[], record: HeartbeatRecord): Rejection | null {
+  const known = records.findLast(
+    (r) => r.record.site === record.site && r.record.slot === record.slot,
+  );
+  return known && comparePositions(record, known.record) <= 0 ? "replayed" : null;
+}
+
 /** Opens what was received since the last drain; what cannot be believed is told by reason. */
 export function drainLan(endpoint: Endpoint, state: State, writer: Writer, keys: Keyring): Drained {
   const records: Received[] = [];
   const rejected: Rejection[] = [];
-  const datagrams = endpoint.drain();
-  for (const bytes of datagrams.slice(-openedPerDrainMax)) {
+  // The endpoint's queue bounds how many there are, so a flood cannot hold the loop for long.
+  for (const bytes of endpoint.drain()) {
     const opened = openDatagram(bytes, writer, keys);
-    const reason = opened.ok ? placeInHistory(state, opened.received.record) : opened.reason;
+    if (!opened.ok) {
+      rejected.push(opened.reason);
+      continue;
+    }
+    const { record } = opened.received;
+    const reason = placeInHistory(state, record) ?? repeatIn(records, record);
     if (reason) rejected.push(reason);
-    else if (opened.ok) records.push(opened.received);
+    else records.push(opened.received);
   }
   return { records, rejected };
 }

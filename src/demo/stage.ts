@@ -37,6 +37,8 @@ export function demoTiming(intervalMs: number): Timing {
     latencyMs: intervalMs,
     readLimitMs: intervalMs / 2,
     writeLimitMs: Math.max(1000, 4 * intervalMs),
+    // Six programs start at once on a machine that does other work too.
+    schedulingMs: intervalMs,
     pairPollMs: 2 * intervalMs,
     pairAgeLimitMs: 12 * intervalMs,
   };
@@ -101,6 +103,7 @@ poll_ms = ${t.pollMs}
 margin_ms = ${t.marginMs}
 latency_ms = ${t.latencyMs}
 read_limit_ms = ${t.readLimitMs}
+scheduling_ms = ${t.schedulingMs}
 write_limit_ms = ${t.writeLimitMs}
 pair_poll_ms = ${t.pairPollMs}
 pair_age_limit_ms = ${t.pairAgeLimitMs}

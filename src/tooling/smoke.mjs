@@ -19,7 +19,11 @@ async function nodeOf(major) {
   const prefix = path.resolve(".build", `node-${major}`);
   const binary = path.join(prefix, "node_modules", "node", "bin", "node");
   if (!existsSync(binary)) {
-    await run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix, `node@${major}`], { cwd: os.tmpdir() });
+    await run(
+      "npm",
+      ["install", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix, `node@${major}`],
+      { cwd: os.tmpdir() },
+    );
   }
   return binary;
 }

@@ -38,7 +38,15 @@ const add = ({ passed, failed }) => {
 };
 if (filters.length === 0) {
   console.log("native, under AddressSanitizer and UndefinedBehaviorSanitizer:");
-  add(await counted("make", ["-s", "-C", "native", "check", `OUT=${process.cwd()}/.build/native-check`]));
+  add(
+    await counted("make", [
+      "-s",
+      "-C",
+      "native",
+      "check",
+      `OUT=${process.cwd()}/.build/native-check`,
+    ]),
+  );
 }
 add(await counted(process.execPath, ["src/tooling/run-tests.mjs", native, ...filters]));
 console.log(`${totals.passed} passed, ${totals.failed} failed`);

@@ -135,7 +135,8 @@ function derivedRows(t: Timing): readonly (readonly [string, number, string])[] 
 const presumptions = [
   "a write is visible at the SVOL, a datagram arrives, within latency;",
   "a good read ends within read limit, a timer is late by scheduling at most;",
-  "the observer itself did not stall: a stall adds its length and an interval.",
+  "the observer itself did not stall: after one it waits interval + margin anew;",
+  "and its reads are not slow without end: a slow or failed read proves nothing.",
   "A bound is no verdict: silence on every path still asks for an operator.",
 ];
 

@@ -18,10 +18,10 @@
  *   bound(h) = latency + poll + readLimit + max(interval + margin (1+h), 3 poll)
  *            + 2 readLimit + scheduling
  *
- * It holds while writes become visible within `latency` and reads end within `readLimit`; a gap
- * in the observer's own polling postpones the verdict by that gap and one interval more, because
- * a stall of the observer earns no silence (docs/safety.md). The network path is judged alike
- * with a read time of zero.
+ * It holds while writes become visible within `latency` and reads end within `readLimit`. A read
+ * that is slower, or fails, proves nothing; and a gap in the observer's own polling begins the wait
+ * anew at its end, interval + margin (1+h), because a stall of the observer earns no silence
+ * (docs/safety.md). The network path is judged alike with a read time of zero.
  */
 import type { Timing } from "./config.ts";
 
