@@ -4,9 +4,10 @@
  */
 import { unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Config } from "../core/base/config.ts";
+import { type Config, ownSite } from "../core/base/config.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
+import { ownerOf } from "../core/decision.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import { begin } from "../core/step/begin.ts";
 import type { State } from "../core/step/state.ts";
@@ -59,6 +60,10 @@ function pairQueries(config: Config): Record<string, PairQuery> {
 
 type End = { readonly code: ExitCode; readonly refusal: Refusal | null };
 
+function remembersOwning(config: Config, term: bigint | null): boolean {
+  return term !== null && ownerOf(term) === ownSite(config).id;
+}
+
 /** False where it is not done in time: a hung local disk must not keep the first beat for ever. */
 async function inTime(work: Promise<boolean>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
@@ -85,6 +90,7 @@ async function beginDurably(
     bootId: bootId(),
     term: ready.term,
     halfDone: ready.memory.halfDone && ready.term === ready.memory.term,
+    wasOwner: remembersOwning(config, ready.memory.term),
     nowMs: realClock.nowMs(),
     marks: ready.memory.marks,
     switches: ready.memory.switches,
@@ -119,7 +125,8 @@ export async function runAgent(options: RunOptions): Promise<End> {
   const voice = voiceOf(config);
   const lan = await openLanSocket(config, voice.tell);
   if ("code" in lan) return { code: lan.code, refusal: lan };
-  const { store } = memoryStore(config.stateFolder, (bytes) => ready.io.crc32c(bytes));
+  const checksum = (bytes: Uint8Array): number => ready.io.crc32c(bytes);
+  const { store } = memoryStore(config.stateFolder, checksum, ready.memory);
   const state = await beginDurably(options, ready, store, voice);
 
   let ended: (end: End) => void = () => undefined;
@@ -157,7 +164,9 @@ async function serveUntil(
 ): Promise<End> {
   const { config } = options;
   const status = () => statusOf(agent, options, ready.io.engine, voice, lan.current);
-  const state = stateFile(config, status);
+  const state = stateFile(config, status, (reason) =>
+    voice.tell({ level: "error", ev: "journal", fields: { ok: false, reason } }),
+  );
   voice.onEvent = state.soon;
   state.soon();
   const resign = () => resignAll(agent, config, ready.keys, voice.tell);

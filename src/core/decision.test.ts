@@ -29,21 +29,21 @@ test("the next term is higher than any of the same counter, and its owner's own"
 const roles: readonly Role[] = ["starting", "active", "standby", "transitioning"];
 const facts = roles.flatMap((role) =>
   [false, true].flatMap((ownsTerm) =>
-    [false, true].flatMap((peerFresh) =>
-      [false, true].map((takingOver) => ({ role, ownsTerm, peerFresh, takingOver })),
+    [false, true].flatMap((peersConfirm) =>
+      [false, true].map((takingOver) => ({ role, ownsTerm, peersConfirm, takingOver })),
     ),
   ),
 );
 
 test("the role after every combination of facts", () => {
   for (const fact of facts) {
-    const { role, ownsTerm, peerFresh, takingOver } = fact;
+    const { role, ownsTerm, peersConfirm, takingOver } = fact;
     const next = nextRole(fact)?.role ?? role;
     const expected: Role = takingOver
       ? "transitioning"
       : !ownsTerm
         ? "standby"
-        : role === "starting" && peerFresh
+        : role === "starting" && peersConfirm
           ? "active"
           : role;
     assert.is(next, expected, JSON.stringify(fact));
@@ -53,7 +53,7 @@ test("the role after every combination of facts", () => {
 test("nobody becomes active but from starting, owning the term, with a fresh peer", () => {
   for (const fact of facts) {
     if (nextRole(fact)?.role !== "active") continue;
-    assert.equal(fact, { role: "starting", ownsTerm: true, peerFresh: true, takingOver: false });
+    assert.equal(fact, { role: "starting", ownsTerm: true, peersConfirm: true, takingOver: false });
   }
 });
 
@@ -66,10 +66,12 @@ for (const evidence of everyEvidence()) {
 }
 const host = (row: string, settled = true) => ({
   name: `h${row}`,
+  watched: true,
   verdict: verdicts.get(row) as Verdict,
   settled,
+  standsBy: false,
 });
-const base = { policy: "operator", force: false, alreadyActive: false } as const;
+const base = { force: false, busySiblings: [], siblingsWouldLearn: true } as const;
 
 test("one host that beats on any path is enough to refuse, and is named", () => {
   for (const row of ["1", "2", "2b", "3", "3b", "3c", "4", "0b"]) {
@@ -97,6 +99,27 @@ test("where no path leads to a host nothing can be told of it: refused", () => {
   const refusal = takeoverRefusal({ ...base, hosts: [host("11")] });
   assert.is(refusal?.code, exitCodes.unsafe);
   assert.match(refusal?.message ?? "", /h11/);
+});
+
+test("a host that is switched off here is not watched: refused", () => {
+  const refusal = takeoverRefusal({
+    ...base,
+    hosts: [host("9"), { ...host("1"), watched: false }],
+  });
+  assert.is(refusal?.code, exitCodes.unsafe);
+  assert.match(refusal?.message ?? "", /h1 is switched off here/);
+});
+
+test("a host that stands by under our own term may live", () => {
+  assert.is(takeoverRefusal({ ...base, hosts: [{ ...host("1"), standsBy: true }] }), null);
+});
+
+test("a sibling that serves, or siblings that would not learn of it, stand in the way", () => {
+  const busy = takeoverRefusal({ ...base, hosts: [host("9")], busySiblings: ["b2"] });
+  assert.is(busy?.code, exitCodes.tryLater);
+  assert.match(busy?.message ?? "", /b2 of this site/);
+  const unheard = takeoverRefusal({ ...base, hosts: [host("9")], siblingsWouldLearn: false });
+  assert.is(unheard?.code, exitCodes.unsafe);
 });
 
 test("force is the operator's own answer to all of it", () => {

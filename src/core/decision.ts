@@ -5,9 +5,9 @@
  * the only site that may be active. A site learns of a higher term from any believable record,
  * fresh or not: terms never fall, so even an old record proves that the term was raised.
  *
- * A site that owns the term still waits in `starting` until a fresh peer record, in the same term
- * or a lower one, shows that nobody took over meanwhile: after a restart its own memory proves
- * nothing about what the other site did. Fresh is a record that echoes this start of ours.
+ * A site that owns the term still waits in `starting` until fresh records of every host that may
+ * have taken over, in the same term or a lower one, show that none did: after a restart its own
+ * memory proves nothing about what the other site did. Fresh is a record that echoes this start.
  */
 import { exitCodes, type Refusal } from "./base/exit-codes.ts";
 import { isAlive, type Verdict } from "./verdict.ts";
@@ -29,15 +29,15 @@ export function nextTerm(term: bigint, siteId: number): bigint {
 export type RoleFacts = {
   readonly role: Role;
   readonly ownsTerm: boolean;
-  /** Some peer host's path is ok, and its record shows no higher term. */
-  readonly peerFresh: boolean;
+  /** Every host that may have taken over says, freshly, that no higher term is known to it. */
+  readonly peersConfirm: boolean;
   readonly takingOver: boolean;
 };
 export type RoleChange = { readonly role: Role; readonly reason: string };
 
 /** The role after these facts; null where it stays. */
 export function nextRole(facts: RoleFacts): RoleChange | null {
-  const { role, ownsTerm, peerFresh, takingOver } = facts;
+  const { role, ownsTerm, peersConfirm, takingOver } = facts;
   if (takingOver) {
     return role === "transitioning"
       ? null
@@ -46,7 +46,7 @@ export function nextRole(facts: RoleFacts): RoleChange | null {
   switch (role) {
     case "starting":
       if (!ownsTerm) return { role: "standby", reason: "another site owns the term" };
-      return peerFresh ? { role: "active", reason: "a fresh peer confirms our term" } : null;
+      return peersConfirm ? { role: "active", reason: "fresh peers confirm our term" } : null;
     case "standby":
       // Only a takeover makes a standby active: it raises the term itself.
       return null;
@@ -79,55 +79,74 @@ export function adviceOn(verdict: Verdict, role: Role): string | null {
 
 export type TakeoverFacts = {
   readonly force: boolean;
-  /** Every enabled host of every other site that may hold the service; null: not judged yet. */
+  /** Every host of every other site that may hold the service. */
   readonly hosts: readonly {
     readonly name: string;
+    /** Not switched off here. */
+    readonly watched: boolean;
+    /** null: not judged yet. */
     readonly verdict: Verdict | null;
     readonly settled: boolean;
+    /** Alive, and standing by under a term of ours by its own fresh word. */
+    readonly standsBy: boolean;
   }[];
+  /** Hosts of our own site that are active, or taking over. */
+  readonly busySiblings: readonly string[];
+  /** Whether the other hosts of our site would learn of the new term. */
+  readonly siblingsWouldLearn: boolean;
 };
+
+const override = "or add --force and answer for it";
 
 /** Why an operator's takeover is refused; null where it may begin. */
 export function takeoverRefusal(facts: TakeoverFacts): Refusal | null {
   if (facts.force) return null;
-  if (facts.hosts.length === 0) {
-    return {
-      code: exitCodes.unsafe,
-      message:
-        "takeover refused: no host of the other site is watched, so nothing is known of it; " +
-        "enable one, or add --force and answer for it",
-    };
+  if (facts.busySiblings.length > 0) {
+    const message =
+      `takeover refused: ${facts.busySiblings.join(", ")} of this site is active, or taking ` +
+      "over; look at `mirrorbeat status` there";
+    return { code: exitCodes.tryLater, message };
   }
-  const alive = facts.hosts.filter((host) => host.verdict && isAlive(host.verdict.row));
+  const fault = holderFault(facts.hosts) ?? publishingFault(facts);
+  return fault === null ? null : { code: exitCodes.unsafe, message: `takeover refused: ${fault}` };
+}
+
+function publishingFault(facts: TakeoverFacts): string | null {
+  if (facts.siblingsWouldLearn) return null;
+  return (
+    "no mirror that this site writes is switched on, so its other hosts would not learn of " +
+    `the new term; switch one on, ${override}`
+  );
+}
+
+/** What speaks against it among the hosts that may hold the service. */
+function holderFault(hosts: TakeoverFacts["hosts"]): string | null {
+  const named = (some: typeof hosts): string => some.map((host) => host.name).join(", ");
+  if (hosts.length === 0) {
+    return `no host of the other site is watched, so nothing is known of it; enable one, ${override}`;
+  }
+  const off = hosts.filter((host) => !host.watched);
+  if (off.length > 0) {
+    return `${named(off)} is switched off here, so nothing is known of it; enable it, ${override}`;
+  }
+  const alive = hosts.filter((host) => host.verdict && isAlive(host.verdict.row) && !host.standsBy);
   if (alive.length > 0) {
     const names = alive.map((host) => `${host.name} (row ${host.verdict?.row})`).join(", ");
-    return {
-      code: exitCodes.unsafe,
-      message:
-        `takeover refused: ${names} still beats on some path; two sites would write. ` +
-        "Stop it first, or add --force and answer for it",
-    };
+    return `${names} still beats on some path; two sites would write. Stop it first, ${override}`;
   }
-  const blind = facts.hosts.filter((host) => host.verdict?.action === "refuse");
+  const blind = hosts.filter((host) => host.verdict?.action === "refuse");
   if (blind.length > 0) {
-    const names = blind.map((host) => host.name).join(", ");
-    return {
-      code: exitCodes.unsafe,
-      message:
-        `takeover refused: no path to ${names} is switched on, so nothing can be told of it; ` +
-        "switch one on, or add --force and answer for it",
-    };
+    return (
+      `no path to ${named(blind)} is switched on, so nothing can be told of it; ` +
+      `switch one on, ${override}`
+    );
   }
-  const unsettled = facts.hosts
-    .filter((host) => !host.settled || host.verdict === null)
-    .map((host) => host.name);
-  if (unsettled.length > 0) {
-    return {
-      code: exitCodes.unsafe,
-      message:
-        `takeover refused: ${unsettled.join(", ")} not watched long enough to tell; ` +
-        "wait for the time that `mirrorbeat timing` prints, then look at `mirrorbeat status`",
-    };
-  }
-  return null;
+  const unsettled = hosts.filter(
+    (host) => !host.standsBy && (!host.settled || host.verdict === null),
+  );
+  if (unsettled.length === 0) return null;
+  return (
+    `${named(unsettled)} not watched long enough to tell; ` +
+    "wait for the time that `mirrorbeat timing` prints, then look at `mirrorbeat status`"
+  );
 }

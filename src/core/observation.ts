@@ -89,11 +89,20 @@ export function beginWatch(nowMs: number): Watch {
   };
 }
 
-export function beginSighting(intervalMs: number, nowMs: number, watch: Watch): Sighting {
+/**
+ * A host that is watched from now on. `last` is what was seen of it there before, if anything: a
+ * record that still stands and never changes again is a silent host's, not one never seen.
+ */
+export function beginSighting(
+  intervalMs: number,
+  nowMs: number,
+  watch: Watch,
+  last: Position | null,
+): Sighting {
   return {
     status: "starting",
     startingMs: nowMs,
-    position: null,
+    position: last,
     intervalMs,
     arrivals: [],
     goodReadsAtArrival: watch.goodReads,

@@ -9,6 +9,7 @@
 import type { CoreEvent } from "./base/event.ts";
 import { unreachable } from "./base/assert.ts";
 import { ownHost } from "./base/config.ts";
+import { unjudgedLimitMs } from "./base/timing.ts";
 import { isFit, watchRead } from "./observation.ts";
 import { recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
@@ -180,7 +181,7 @@ function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>)
     events.push(...result.events);
     return result.peer;
   });
-  const learnt = learnTerms({ ...watched.state, peers }, unjudged);
+  const learnt = learn({ ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
 }
 
@@ -210,8 +211,35 @@ function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }
     peers[index] = result.peer;
     events.push(...result.events);
   }
-  const learnt = learnTerms({ ...watched.state, peers }, unjudged);
+  const learnt = learn({ ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
+}
+
+/** What the records of other sites teach of us and of the cluster. */
+function learn(state: State, unjudged: readonly TermTold[]): Step {
+  return chain(state, raiseIncarnation, (s) => highestTerm(s, unjudged));
+}
+
+/**
+ * Peers that remember a higher incarnation of ours take all that we send for a replay: our own
+ * memory was lost, so we go on above it. Only after a start: later on it would be another host
+ * that uses our name.
+ */
+function raiseIncarnation(state: State): Step {
+  const { incarnation, term, halfDone } = state;
+  const highest = state.peers.reduce(
+    (most, { echo }) => (echo && echo.incarnation > most ? echo.incarnation : most),
+    incarnation,
+  );
+  const beginning = state.nowMs - state.startedMs < 2 * unjudgedLimitMs(state.config.timing);
+  if (highest === incarnation || !beginning) return only(state);
+  const next = highest + 1n;
+  const fields = { incarnation: next, was: incarnation, reason: "peers remember a higher one" };
+  return {
+    state: { ...state, incarnation: next },
+    actions: [{ kind: "store-term", term, halfDone }],
+    events: [{ level: "warning", ev: "start", fields }],
+  };
 }
 
 type TermTold = { readonly peer: Peer; readonly term: bigint };
@@ -220,7 +248,7 @@ type TermTold = { readonly peer: Peer; readonly term: bigint };
  * The highest term that any host of another site tells. One that is switched off here is not
  * judged, but its term counts: it tells who may be active.
  */
-function learnTerms(state: State, unjudged: readonly TermTold[]): Step {
+function highestTerm(state: State, unjudged: readonly TermTold[]): Step {
   let highest: TermTold | null = null;
   const words = state.peers.flatMap((peer) => (peer.word ? [{ peer, term: peer.word.term }] : []));
   for (const told of [...words, ...unjudged]) {

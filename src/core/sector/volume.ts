@@ -10,6 +10,7 @@
  *
  * A poll reads the record area in one read; it is all that judging needs.
  */
+import { assert } from "../base/assert.ts";
 import { blockBytes, echoesPerSector, sectorsPerBlock } from "./layout.ts";
 
 export type VolumePlan = {
@@ -100,10 +101,12 @@ export function planHolds(plan: VolumePlan, sizeBytes: number): boolean {
 export type Copy = 0 | 1;
 
 export function recordBlockOf(plan: VolumePlan, slot: number, copy: Copy): number {
+  assert(slot >= 0 && slot < plan.slots, "a slot of this volume");
   return plan.recordBlock + 2 * slot + copy;
 }
 
 export function echoBlockOf(plan: VolumePlan, slot: number, copy: Copy): number {
+  assert(slot >= 0 && slot < plan.slots, "a slot of this volume");
   return plan.echoBlock + (2 * slot + copy) * plan.echoBlocksPerCopy;
 }
 

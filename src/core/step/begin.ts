@@ -24,6 +24,8 @@ export type Setup = {
   readonly term: bigint | null;
   /** A takeover was begun here and not ended. */
   readonly halfDone: boolean;
+  /** Our site owned the term that this host remembers. */
+  readonly wasOwner?: boolean;
   readonly nowMs: number;
   /** High-water marks by "host path". */
   readonly marks: Readonly<Record<string, Position>>;
@@ -78,7 +80,7 @@ function beginPeers(setup: Setup): Peer[] {
         const sightings: Record<string, Sighting> = {};
         const own: Record<string, Position> = {};
         for (const path of names) {
-          sightings[path] = beginSighting(config.timing.intervalMs, nowMs, watch);
+          sightings[path] = beginSighting(config.timing.intervalMs, nowMs, watch, null);
           const mark = marks[`${host.name} ${path}`];
           if (mark) own[path] = mark;
         }
@@ -98,7 +100,13 @@ function beginPeers(setup: Setup): Peer[] {
     );
 }
 
-function firstRole(ours: boolean, halfDone: boolean): Pick<State, "role" | "roleReason"> {
+function firstRole(
+  ours: boolean,
+  halfDone: boolean,
+  wasOwner: boolean,
+): Pick<State, "role" | "roleReason"> {
+  // Superseded while it was not running: the first step takes it to standby, with its hook.
+  if (!ours && wasOwner) return { role: "starting", roleReason: "another site took the term" };
   if (!ours) return { role: "standby", roleReason: "another site owns the term" };
   if (!halfDone)
     return { role: "starting", roleReason: "no fresh peer has confirmed our term yet" };
@@ -124,8 +132,9 @@ export function begin(setup: Setup): State {
     startedMs: setup.nowMs,
     nowMs: setup.nowMs,
     term,
-    ...firstRole(ours, setup.halfDone),
+    ...firstRole(ours, setup.halfDone, setup.wasOwner ?? false),
     siblingActive: false,
+    servesHere: false,
     siblings: {},
     stopping: false,
     selfEnabled: setup.switches.hosts[config.self.host] ?? true,

@@ -151,12 +151,24 @@ function secondAdvanceMs(state: State, silent: Peer, mirror: string): number | n
   return null;
 }
 
+function beaconBeats(state: State, siteId: number, mirror: string): boolean {
+  return state.peers.some(
+    (peer) =>
+      peer.host.beacon &&
+      peer.enabled &&
+      peer.siteId === siteId &&
+      peer.sightings[mirror]?.status === "ok",
+  );
+}
+
 function updateLink(state: State, peer: Peer, events: CoreEvent[], actions: Action[]): Peer {
   let { linkProvenMs } = peer;
   for (const [mirror, sighting] of Object.entries(peer.sightings)) {
     if (mirror === networkPath) continue;
     const known = linkProvenMs[mirror] !== undefined;
-    if (sighting.status !== "stale" && known) {
+    // The proof stands only while a beacon beats there: the link may die after the host.
+    const lost = known && !beaconBeats(state, peer.siteId, mirror);
+    if ((sighting.status !== "stale" && known) || lost) {
       linkProvenMs = Object.fromEntries(
         Object.entries(linkProvenMs).filter(([name]) => name !== mirror),
       );

@@ -75,6 +75,13 @@ function lagOf(newest: Position, seen: Position | null | undefined): number {
   return behind >= BigInt(lagFar) ? lagFar : Number(behind);
 }
 
+function newestMark(peer: Peer): Position | null {
+  return Object.values(peer.marks).reduce<Position | null>(
+    (newest, mark) => (!newest || comparePositions(mark, newest) > 0 ? mark : newest),
+    null,
+  );
+}
+
 function echoOf(state: State, peer: Peer): Echo {
   const word = peer.word;
   const lags = Array.from({ length: pathsMax }, () => lagNever);
@@ -85,9 +92,11 @@ function echoOf(state: State, peer: Peer): Echo {
     });
   }
   const at = (index: number): number => lags[index] ?? lagNever;
+  // Of a host that was not heard since our start, what is remembered: it must begin above that.
+  const last = word ?? newestMark(peer);
   return {
-    incarnation: word?.incarnation ?? 0n,
-    serial: word?.serial ?? 0n,
+    incarnation: last?.incarnation ?? 0n,
+    serial: last?.serial ?? 0n,
     nonce: word?.nonce ?? 0n,
     lag0: at(0), lag1: at(1), lag2: at(2), lag3: at(3), lag4: at(4), lag5: at(5), lag6: at(6), lag7: at(7),
     receipt: 0,

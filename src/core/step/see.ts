@@ -119,7 +119,8 @@ function watchedAnew(state: State, peer: Peer): Peer {
   const sightings = Object.entries(peer.sightings).map(([path, sighting]) => {
     const watch = state.paths[path]?.watch;
     if (!watch || sighting.status === "ok") return [path, sighting] as const;
-    return [path, beginSighting(sighting.intervalMs, state.nowMs, watch)] as const;
+    const { intervalMs, position } = sighting;
+    return [path, beginSighting(intervalMs, state.nowMs, watch, position)] as const;
   });
   return { ...peer, marks: keptMarks(peer), sightings: Object.fromEntries(sightings) };
 }

@@ -80,8 +80,10 @@ export type State = {
   readonly roleReason: string;
   /** A host of our own site that is active under this site's term. */
   readonly siblingActive: boolean;
+  /** Active by our own doing, not because a sibling is. */
+  readonly servesHere: boolean;
   /** What was seen of each other host of our own site, by its name. */
-  readonly siblings: Readonly<Record<string, { readonly at: Position; readonly advances: number }>>;
+  readonly siblings: Readonly<Record<string, Sibling>>;
   readonly stopping: boolean;
   /** Switched off by its own operator: it beats no more, and is not judged by others. */
   readonly selfEnabled: boolean;
@@ -94,6 +96,15 @@ export type State = {
   readonly halfDone: boolean;
   /** Sectors and datagrams that were not believed, by "path reason". */
   readonly rejected: Readonly<Record<string, RejectionCount>>;
+};
+
+/** What the records of our own PVOLs tell of another host of our site. */
+export type Sibling = {
+  readonly at: Position;
+  readonly advances: number;
+  readonly seenMs: number;
+  readonly role: number;
+  readonly term: bigint;
 };
 
 export type RejectionCount = { readonly count: number; readonly toldMs: number };

@@ -12,9 +12,9 @@ function targetName(target: SwitchTarget): string {
 function anew(state: State, peer: Peer, enabled: boolean): Peer {
   const { nowMs } = state;
   const sightings = Object.fromEntries(
-    Object.keys(peer.sightings).map((path) => {
+    Object.entries(peer.sightings).map(([path, { position }]) => {
       const watch = state.paths[path]?.watch ?? beginWatch(nowMs);
-      return [path, beginSighting(state.config.timing.intervalMs, nowMs, watch)];
+      return [path, beginSighting(state.config.timing.intervalMs, nowMs, watch, position)];
     }),
   );
   const marks = keptMarks(peer);
@@ -29,7 +29,8 @@ function pathAnew(state: State, path: string): State {
   const peers = state.peers.map((peer) => {
     const sighting = peer.sightings[path];
     if (!sighting) return peer;
-    const fresh = beginSighting(state.config.timing.intervalMs, state.nowMs, watch);
+    const { intervalMs } = state.config.timing;
+    const fresh = beginSighting(intervalMs, state.nowMs, watch, sighting.position);
     return { ...peer, marks: keptMarks(peer), sightings: { ...peer.sightings, [path]: fresh } };
   });
   const paths = { ...state.paths, [path]: { ...known, watch } };

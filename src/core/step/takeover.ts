@@ -8,7 +8,8 @@
 import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
 import { takeoverPublishLimitMs, unjudgedLimitMs } from "../base/timing.ts";
-import { nextRole, nextTerm, ownerOf, takeoverRefusal } from "../decision.ts";
+import { ownSite } from "../base/config.ts";
+import { nextRole, nextTerm, ownerOf, type TakeoverFacts, takeoverRefusal } from "../decision.ts";
 import { comparePositions } from "../record.ts";
 import { roles } from "../sector/layout.ts";
 import { isSettled, pathInUse } from "./judge.ts";
@@ -36,9 +37,10 @@ export function learnTerm(state: State, term: bigint, from: string): Step {
     actions: [{ kind: "store-term", term, halfDone: false }],
     events: [{ level: "warning", ev: "term", fields }],
   };
+  const { takeover } = state;
   // A hook that runs is awaited: what it began is undone when it ends (hookEnded).
-  const overtaken = ownerOf(term) !== state.ownSiteId && state.takeover?.phase !== "hook";
-  if (!overtaken || !state.takeover) return learnt;
+  if (!takeover || takeover.phase === "hook") return learnt;
+  if (ownerOf(term) === state.ownSiteId && term < takeover.term) return learnt;
   const ended = endTakeover(
     learnt.state,
     exitCodes.unsafe,
@@ -65,71 +67,126 @@ function hookFacts(state: State, role: string, reason: string): HookFacts {
 }
 
 /**
- * Whether a fresh record of some peer host shows no higher term than ours. Advancing is not fresh
- * enough: a link that comes back delivers the backlog of the time before. The record must come
- * with an echo of this very start of ours, so it was written after it.
+ * Whether a host's fresh record shows no higher term than ours. Advancing is not fresh enough: a
+ * link that comes back delivers the backlog of the time before. The record must come with an echo
+ * of this very start of ours, so it was written after it.
  */
-function peerFresh(state: State): boolean {
-  return state.peers.some(
-    ({ word, echo, sightings }) =>
-      word !== null &&
-      word.term <= state.term &&
-      echo?.incarnation === state.incarnation &&
-      word.serial >= echo.writtenSerial &&
-      Object.values(sightings).some((sighting) => sighting.status === "ok"),
+function confirms(state: State, { word, echo, sightings }: Peer): boolean {
+  return (
+    word !== null &&
+    word.term <= state.term &&
+    echo?.incarnation === state.incarnation &&
+    word.serial >= echo.writtenSerial &&
+    Object.values(sightings).some((sighting) => sighting.status === "ok")
   );
 }
 
-/** Lets the role follow from the facts; the superseded hook runs where an active site steps down. */
-export function settleRole(state: State): Step {
+/** Hosts of other sites that may hold the service, whether they are watched or not. */
+function possibleHolders(state: State): readonly Peer[] {
+  return state.peers.filter(({ host, enabled }) => !host.beacon && (enabled || host.enabled));
+}
+
+/**
+ * Whether every host that may have taken over confirms our term. One is not enough: a host of the
+ * other site may not have heard yet what its sibling did.
+ */
+function peersConfirm(state: State): boolean {
+  const holders = possibleHolders(state);
+  return holders.length > 0 && holders.every((peer) => peer.enabled && confirms(state, peer));
+}
+
+/** Lets the role follow from the facts; where this host must serve no more, its hook is run. */
+export function settleRole(before: State): Step {
+  const state = agedSiblings(before);
   const ownsTerm = ownerOf(state.term) === state.ownSiteId;
   const change =
     siblingChange(state, ownsTerm) ??
     nextRole({
       role: state.role,
       ownsTerm,
-      peerFresh: peerFresh(state),
+      peersConfirm: peersConfirm(state),
       takingOver: state.takeover !== null,
     });
   if (!change) return { state, actions: [], events: [] };
-  const steppedDown = state.role === "active" && change.role === "standby";
-  const fields = { role: change.role, was: state.role, term: state.term, reason: change.reason };
+  const { role, reason } = change;
+  // Whatever we were, the term was ours or was being taken: a service may run here.
+  const superseded = role === "standby" && !ownsTerm;
+  const fields = { role, was: state.role, term: state.term, reason };
   return {
-    state: { ...state, role: change.role, roleReason: change.reason },
-    actions: steppedDown
-      ? [
-          {
-            kind: "run-hook",
-            hook: "superseded",
-            facts: hookFacts(state, change.role, change.reason),
-          },
-        ]
+    state: {
+      ...state,
+      role,
+      roleReason: reason,
+      servesHere: role === "active" && !state.siblingActive,
+    },
+    actions: superseded
+      ? [{ kind: "run-hook", hook: "superseded", facts: hookFacts(state, role, reason) }]
       : [],
-    events: [{ level: steppedDown ? "warning" : "notice", ev: "role", fields }],
+    events: [{ level: superseded ? "warning" : "notice", ev: "role", fields }],
   };
 }
 
-/** The site's role is one: a standby host whose sibling took over under our term is active too. */
+/** How long a sibling's last beat speaks for it. */
+function siblingLimitMs(state: State): number {
+  const { intervalMs, marginMs, pollMs } = state.config.timing;
+  return intervalMs + marginMs + pollMs;
+}
+
+/** Siblings that beat now and say that they are active, or about to be, in our term. */
+function busySiblings(state: State): readonly string[] {
+  return Object.entries(state.siblings)
+    .filter(([, { role, term, seenMs, advances }]) => {
+      const busy = role === roles.active || role === roles.transitioning;
+      const beats = advances > 0 && state.nowMs - seenMs <= siblingLimitMs(state);
+      return busy && beats && term >= state.term;
+    })
+    .map(([name]) => name);
+}
+
+/** A sibling that fell silent is not active any more for all that we know. */
+function agedSiblings(state: State): State {
+  if (!state.siblingActive) return state;
+  const still = Object.values(state.siblings).some(
+    ({ role, term, seenMs }) =>
+      role === roles.active && term === state.term && state.nowMs - seenMs <= siblingLimitMs(state),
+  );
+  return still ? state : { ...state, siblingActive: false };
+}
+
+/** The site's role is one: a host whose sibling took over under our term is active too. */
 function siblingChange(state: State, ownsTerm: boolean) {
-  const joins = ownsTerm && state.siblingActive && state.role !== "active";
-  if (!joins || state.takeover) return null;
-  return { role: "active", reason: "a host of this site is active in our term" } as const;
+  if (!ownsTerm || state.takeover) return null;
+  if (state.siblingActive && state.role !== "active") {
+    return { role: "active", reason: "a host of this site is active in our term" } as const;
+  }
+  if (!state.siblingActive && state.role === "active" && !state.servesHere) {
+    const reason = "the host of this site that was active is silent; mirrorbeat takeover here?";
+    return { role: "standby", reason } as const;
+  }
+  return null;
 }
 
 export function seeSibling(before: State, input: Extract<Input, { kind: "sibling" }>): Step {
   const { record } = input;
+  // Our own slot, from before this start: its term counts, and it is nobody's beat.
+  if (record.hostName === before.config.self.host) {
+    return learnTerm(before, record.term, record.hostName);
+  }
   const was = before.siblings[record.hostName];
   const advanced = !was || comparePositions(record, was.at) > 0;
-  const at = advanced ? { incarnation: record.incarnation, serial: record.serial } : was.at;
-  const advances = was ? was.advances + (advanced ? 1 : 0) : 0;
-  const siblings = { ...before.siblings, [record.hostName]: { at, advances } };
-  const state: State = advanced ? { ...before, siblings } : before;
-  const learnt = learnTerm(state, record.term, record.hostName);
+  if (!advanced) return learnTerm(before, record.term, record.hostName);
+  const at = { incarnation: record.incarnation, serial: record.serial };
+  const advances = was ? was.advances + 1 : 0;
+  const { role, term } = record;
+  const sibling = { at, advances, role, term, seenMs: before.nowMs };
+  const siblings = { ...before.siblings, [record.hostName]: sibling };
+  const learnt = learnTerm({ ...before, siblings }, term, record.hostName);
   // Each volume of ours may hold one last record of a host that is long dead: more than these.
-  const volumes = state.config.mirrors.filter(({ writer }) => writer === state.config.self.site);
-  const beats = advanced && advances >= Math.max(1, volumes.length);
-  const active = beats && record.role === roles.active && record.term === learnt.state.term;
-  const siblingActive = active || (learnt.state.siblingActive && learnt.state.term === state.term);
+  const { config } = before;
+  const volumes = config.mirrors.filter(({ writer }) => writer === config.self.site);
+  const beats = advances >= Math.max(1, volumes.length);
+  const active = beats && role === roles.active && term === learnt.state.term;
+  const siblingActive = active || learnt.state.siblingActive;
   if (siblingActive === learnt.state.siblingActive) return learnt;
   return { ...learnt, state: { ...learnt.state, siblingActive } };
 }
@@ -141,43 +198,54 @@ function told(step: string, fields: Record<string, string | number | bigint>): C
 export function beginTakeover(state: State, input: Extract<Input, { kind: "takeover" }>): Step {
   const answer = (code: number, message: string): Action =>
     ({ kind: "answer", id: input.id, code, message }) as Action;
+  const refuse = (code: number, message: string): Step => ({
+    state,
+    actions: [answer(code, message)],
+    events: [],
+  });
   if (state.takeover) {
-    const message = "a takeover is under way; look at `mirrorbeat status`";
-    return { state, actions: [answer(exitCodes.tryLater, message)], events: [] };
+    return refuse(exitCodes.tryLater, "a takeover is under way; look at `mirrorbeat status`");
   }
   if (state.beacon) {
     const message = "this host is a beacon: it cannot hold the service; take over on another host";
-    return { state, actions: [answer(exitCodes.noPermission, message)], events: [] };
+    return refuse(exitCodes.noPermission, message);
   }
-  if (state.role === "active") {
-    const message = `already active in term ${state.term}; nothing to do`;
-    return { state, actions: [answer(exitCodes.ok, message)], events: [] };
+  if (state.role === "active" && state.servesHere) {
+    return refuse(exitCodes.ok, `already active in term ${state.term}; nothing to do`);
   }
-  const hosts = state.peers
-    .filter((peer) => peer.enabled && !peer.host.beacon)
-    .map((peer) => ({
-      name: peer.host.name,
-      verdict: peer.verdict,
-      settled: isSettled(state, peer) || peer.verdict?.row === "0c" || longWatched(state, peer),
-    }));
-  const refusal = takeoverRefusal({ force: input.force, hosts });
+  const refusal = takeoverRefusal(takeoverFacts(state, input.force));
   if (refusal) {
     const events = [told("refused", { reason: refusal.message })];
-    return { state, actions: [answer(refusal.code, refusal.message)], events };
+    return { ...refuse(refusal.code, refusal.message), events };
   }
   const term = nextTerm(state.term, state.ownSiteId);
   const deadlineMs = input.nowMs + takeoverPublishLimitMs(state.config.timing);
-  const takeover = {
-    id: input.id,
-    term,
-    phase: "storing",
-    serial: state.serial + 1n,
-    deadlineMs,
-  } as const;
+  const serial = state.serial + 1n;
+  const takeover = { id: input.id, term, phase: "storing", serial, deadlineMs } as const;
   return {
     state: { ...state, takeover },
     actions: [{ kind: "store-term", term, halfDone: true }],
     events: [told("begin", { term, force: String(input.force) })],
+  };
+}
+
+function takeoverFacts(state: State, force: boolean): TakeoverFacts {
+  const ownsTerm = ownerOf(state.term) === state.ownSiteId;
+  const hosts = possibleHolders(state).map((peer) => ({
+    name: peer.host.name,
+    watched: peer.enabled,
+    verdict: peer.verdict,
+    settled: isSettled(state, peer) || peer.verdict?.row === "0c" || longWatched(state, peer),
+    // It beats, and its own fresh word is that it stands by under the term that is ours.
+    standsBy: ownsTerm && peer.word?.role === roles.standby && confirms(state, peer),
+  }));
+  const siblings = ownSite(state.config).hosts.filter((host) => !host.beacon && host.enabled);
+  const onVolume = pathsOut(state).some((path) => path !== networkPath);
+  return {
+    force,
+    hosts,
+    busySiblings: busySiblings(state),
+    siblingsWouldLearn: onVolume || siblings.length <= 1,
   };
 }
 
@@ -223,7 +291,7 @@ export function termStored(state: State, input: Extract<Input, { kind: "term-sto
   const serial = state.serial + 1n;
   const next: State = {
     ...state,
-    term,
+    term: term > state.term ? term : state.term,
     siblingActive: false,
     halfDone: true,
     takeover: { ...takeover, phase: "publishing", serial },
@@ -272,6 +340,7 @@ function becomeActive(state: State, detail: string): Step {
       ...ended.state,
       role: "active",
       roleReason: "takeover by the operator",
+      servesHere: true,
       halfDone: false,
     },
     actions: [{ kind: "store-term", term: state.term, halfDone: false }, ...ended.actions],
@@ -303,16 +372,13 @@ export function hookEnded(state: State, input: Extract<Input, { kind: "hook-ende
   return { ...ended, events: [event, ...ended.events] };
 }
 
-/** Another site took a higher term while our service was being started: it is stopped again. */
+/**
+ * Another site took a higher term while our service was being started: it is stopped again, by the
+ * hook that runs as this site goes to standby.
+ */
 function overtakenInHook(state: State, event: CoreEvent): Step {
-  const message = overtakenText(state);
-  const ended = endTakeover(state, exitCodes.unsafe, message, "overtaken");
-  const facts = hookFacts(state, "standby", message);
-  return {
-    state: ended.state,
-    actions: [...ended.actions, { kind: "run-hook", hook: "superseded", facts }],
-    events: [event, ...ended.events],
-  };
+  const ended = endTakeover(state, exitCodes.unsafe, overtakenText(state), "overtaken");
+  return { ...ended, events: [event, ...ended.events] };
 }
 
 /** A takeover whose record does not become durable in time ends there, the term raised. */
