@@ -124,6 +124,7 @@ export class Agent {
       nowMs: this.world.clock.nowMs,
       onFault: (fault) => this.tellDevice(own.mirror.name, own.mirror.pvol, fault),
       onSibling: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
+      onOwnRecord: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
       onSlotLost: this.world.onSlotLost,
     });
   }
@@ -141,6 +142,7 @@ export class Agent {
       keys: this.ready.keys,
       nowMs: this.world.clock.nowMs,
       readDeadlineMs: Math.max(readDeadlineMsMin, 4 * this.config.timing.readLimitMs),
+      hungAfterMs: Math.max(this.config.timing.readLimitMs, this.config.timing.pollMs),
       onFault: (fault) => this.tellDevice(peer.mirror.name, peer.mirror.svol, fault),
     });
   }
@@ -258,7 +260,7 @@ export class Agent {
   private pollMirror(mirror: string): void {
     const reader = this.readers[mirror];
     if (!reader || !this.current.paths[mirror]?.enabled) return;
-    void reader.poll().then((poll) => this.takePoll(mirror, poll));
+    void reader.poll().then((poll) => poll && this.takePoll(mirror, poll));
   }
 
   private drain(): void {

@@ -106,29 +106,66 @@ export function loadMemory(folder: string, checksum: Checksum): MemoryResult {
   return { ok: false, refusal: { code: exitCodes.dataError, message } };
 }
 
+type Term = Pick<Memory, "term" | "halfDone">;
+type Waiter = { readonly memory: Memory; readonly settle: (ok: boolean) => void };
+
+export type StoreOptions = {
+  readonly write?: typeof writeFileAtomically;
+  /** After it a caller is told false; the write itself may still end. */
+  readonly limitMs?: number;
+};
+
+const storeLimitMs = 5000;
+const waitersMax = 64;
+
+/** The higher term, with what is said of it; the later word where both are the same. */
+const higher = (before: Term, after: Term): Term =>
+  (after.term ?? -1n) >= (before.term ?? -1n) ? after : before;
+
 /**
- * Writes the memory, one write at a time; the newest wins. `store` resolves when this memory, or
- * a newer one, is durable (true), or could not be written (false).
+ * Writes the memory, one write at a time; the newest wins, but no term falls: each text carries
+ * the highest term that is durable or is waited for. `store` resolves true when a text with at
+ * least its term is durable, and false when it could not be written in time. A term that was
+ * refused so is forgotten: it is not written later by another's call.
  */
-export function memoryStore(folder: string, checksum: Checksum) {
+export function memoryStore(
+  folder: string,
+  checksum: Checksum,
+  loaded: Term = emptyMemory,
+  options: StoreOptions = {},
+) {
+  const { write = writeFileAtomically, limitMs = storeLimitMs } = options;
   const file = path.join(folder, memoryFile);
-  let pending: { text: string; settle: ((ok: boolean) => void)[] } | null = null;
+  let durable: Term = { term: loaded.term, halfDone: loaded.halfDone };
+  let waiting: Waiter[] = [];
   let writing = false;
   const drain = async (): Promise<void> => {
     writing = true;
-    while (pending) {
-      const { text, settle } = pending;
-      pending = null;
-      const result = await writeFileAtomically(file, Buffer.from(text), 0o600);
-      for (const done of settle) done(result.ok);
+    for (let newest = waiting.at(-1); newest; newest = waiting.at(-1)) {
+      const batch = waiting;
+      waiting = [];
+      const { term, halfDone } = batch.reduce((most, { memory }) => higher(most, memory), durable);
+      const text = memoryText({ ...newest.memory, term, halfDone }, checksum);
+      const { ok } = await write(file, Buffer.from(text), 0o600);
+      if (ok) durable = { term, halfDone };
+      for (const { settle } of batch) settle(ok);
     }
     writing = false;
   };
   return {
     store(memory: Memory): Promise<boolean> {
+      if (waiting.length >= waitersMax) return Promise.resolve(false);
       return new Promise((resolve) => {
-        const text = memoryText(memory, checksum);
-        pending = { text, settle: [...(pending?.settle ?? []), resolve] };
+        const settle = (ok: boolean): void => {
+          clearTimeout(timer);
+          resolve(ok);
+        };
+        const waiter: Waiter = { memory, settle };
+        const timer = setTimeout(() => {
+          waiting = waiting.filter((other) => other !== waiter);
+          resolve(false);
+        }, limitMs);
+        waiting.push(waiter);
         if (!writing) void drain();
       });
     },

@@ -1,7 +1,8 @@
 /**
  * One mirror that our site writes: this host's slot, and a look at the whole record area of our own
- * PVOL. The look serves two ends: sibling hosts tell their term there, and a slot that two hosts
- * write is found. A device that fails is opened again now and then.
+ * PVOL before each write. The look serves three ends: nothing is written under another superblock
+ * than ours, sibling hosts tell their term there, and a slot that two hosts write is found. A device
+ * that fails is opened again now and then.
  */
 import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import type { Copy } from "../core/sector/volume.ts";
@@ -25,11 +26,16 @@ export type MirrorOutOptions = {
   readonly nowMs: () => number;
   readonly onFault: (fault: string | null) => void;
   readonly onSibling: (record: HeartbeatRecord) => void;
+  /** A record of ours from before this start, before anything is written over it. */
+  readonly onOwnRecord: (record: HeartbeatRecord) => void;
   readonly onSlotLost: (detail: string) => void;
 };
 
 /** What became of the beats of this mirror. */
 export type WriteCounts = { done: number; skipped: number; failed: number; lastMs: number | null };
+
+/** A look under way, and one that waits: a beat beyond these is skipped. */
+const looksMax = 2;
 
 export class MirrorOut {
   readonly readerSite: string;
@@ -39,6 +45,11 @@ export class MirrorOut {
   private readonly reader: Reader;
   private slot: SlotWriter | null = null;
   private slotVolume: Volume | null = null;
+  /** The volume that a good look has shown, and the copy of our slot that was the newer one then. */
+  private looked: { readonly volume: Volume; readonly newest: Copy | null } | null = null;
+  private looks: Promise<unknown> = Promise.resolve();
+  private looksAsked = 0;
+  private slotLost = false;
   private writtenVolumeId: string | null = null;
   private told: string | null = null;
   private readFault: string | null = null;
@@ -57,6 +68,7 @@ export class MirrorOut {
       keys: options.keys,
       nowMs: options.nowMs,
       readDeadlineMs: options.writeLimitMs,
+      hungAfterMs: options.writeLimitMs,
       onFault: (fault) => {
         this.readFault = fault;
         this.tell(fault);
@@ -73,15 +85,52 @@ export class MirrorOut {
     return this.reader.volume;
   }
 
+  /** Looks first, then writes. A look that fails does not forbid to write where one did not. */
   async write(body: RecordBody, set: EchoSet, final: boolean): Promise<WriteEnd> {
+    if (this.looksAsked >= looksMax && !final) {
+      return this.account({ kind: "skipped", reason: "hung" });
+    }
+    const term = await this.look();
+    // Made before that term was known: the next beat is in it.
+    if (term !== null && term > body.term) return this.withhold("a higher term stands in our slot");
     const slot = this.currentSlot();
-    if (!slot) return this.account({ kind: "skipped", reason: "not open" });
+    if (typeof slot === "string") return this.withhold(slot);
     return this.account(await (final ? slot.writeFinal(body, set) : slot.write(body, set)));
   }
 
+  /** For beats that are not written here; each write looks by itself. */
   async watchSiblings(): Promise<void> {
-    const { seen } = await this.reader.poll();
-    for (const { reading } of seen) if (reading.kind === "record") this.check(reading.record);
+    if (this.looksAsked === 0) await this.look();
+  }
+
+  /** One after the other, so that writes keep their order. The term of an old record of ours. */
+  private look(): Promise<bigint | null> {
+    this.looksAsked += 1;
+    const look = this.looks.then(async () => {
+      const term = await this.lookNow();
+      this.looksAsked -= 1;
+      return term;
+    });
+    this.looks = look;
+    return look;
+  }
+
+  private async lookNow(): Promise<bigint | null> {
+    const { volume } = this.reader;
+    const poll = await this.reader.poll();
+    if (poll?.read.kind !== "good") return null;
+    let own: HeartbeatRecord | null = null;
+    for (const { reading } of poll.seen) {
+      if (reading.kind !== "record") continue;
+      if (reading.record.slot === this.options.writer.slot) own = reading.record;
+      this.check(reading.record);
+    }
+    // What is known of another device that was opened meanwhile is not known of this one.
+    if (!volume || volume !== this.reader.volume || volume === this.looked?.volume) return null;
+    this.looked = { volume, newest: own ? (own.copy === 0 ? 0 : 1) : null };
+    if (!own || this.slotLost) return null;
+    this.options.onOwnRecord(own);
+    return own.term;
   }
 
   private tell(fault: string | null): void {
@@ -90,18 +139,35 @@ export class MirrorOut {
     this.options.onFault(fault);
   }
 
-  /** The slot on the volume that is open now; on the same one, opened anew, it goes on as it was. */
-  private currentSlot(): SlotWriter | null {
+  /**
+   * The slot on the volume that is open now, or why nothing may be written. On the same volume,
+   * opened anew, it goes on as it was, except that what stands there is known better.
+   */
+  private currentSlot(): SlotWriter | string {
     const { volume } = this.reader;
-    if (volume === this.slotVolume) return this.slot;
+    if (this.slotLost) return "another agent uses our slot";
+    if (!volume) return this.readFault ?? `not open: ${this.reader.givenUp}`;
+    if (volume !== this.looked?.volume) return "not read yet, so not written";
     const { own, writer, keys, writeLimitMs } = this.options;
-    const same = volume !== null && volume.volumeId === this.writtenVolumeId;
-    const newest: Copy = same && this.slot ? this.slot.newest : own.newestCopy;
-    this.slotVolume = volume;
-    if (!volume) return null;
-    this.writtenVolumeId = volume.volumeId;
-    this.slot = SlotWriter.open(volume, writer, keys, writeLimitMs, newest);
-    return this.slot;
+    const { slots } = volume.plan;
+    if (writer.slot >= slots) {
+      return `${slots} slots, but ours is ${writer.slot}; format it with --slots ${writer.slot + 1}`;
+    }
+    if (volume !== this.slotVolume) {
+      const same = volume.volumeId === this.writtenVolumeId;
+      const known = same && this.slot ? this.slot.newest : own.newestCopy;
+      const newest = this.looked.newest ?? known;
+      this.slotVolume = volume;
+      this.writtenVolumeId = volume.volumeId;
+      this.slot = SlotWriter.open(volume, writer, keys, writeLimitMs, newest);
+    }
+    return this.slot ?? "no memory left for its lanes";
+  }
+
+  private withhold(reason: string): WriteEnd {
+    this.counts.skipped += 1;
+    this.tell(reason);
+    return { kind: "skipped", reason };
   }
 
   private account(end: WriteEnd): WriteEnd {
@@ -127,6 +193,7 @@ export class MirrorOut {
     const { writer, mayStand, own } = this.options;
     if (record.slot !== writer.slot) return this.options.onSibling(record);
     if (mayStand(record)) return;
+    this.slotLost = true;
     this.options.onSlotLost(
       `slot ${writer.slot} of ${own.mirror.pvol} is written by host '${record.hostName}', ` +
         `incarnation ${record.incarnation}: another agent uses it`,

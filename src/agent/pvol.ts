@@ -36,7 +36,7 @@ export class SlotWriter {
   private pending: Promise<WriteEnd> | null = null;
 
   /**
-   * null where the device has no memory left for it. `newest` is the copy that holds the newer
+   * null where the device has no memory left for it, or the volume no such slot. `newest` is the copy that holds the newer
    * record now; the first write goes to the other.
    */
   static open(
@@ -46,6 +46,7 @@ export class SlotWriter {
     writeLimitMs: number,
     newest: Copy,
   ): SlotWriter | null {
+    if (writer.slot >= volume.plan.slots) return null;
     const echoBlocks = volume.plan.echoBlocksPerCopy;
     const record = volume.device.lane(blockBytes);
     const check = volume.device.lane(blockBytes);

@@ -7,20 +7,29 @@
  */
 import { judgeSuperblock, sameVolume, superblockBytes } from "../volume/superblock.ts";
 import { blockBytes } from "../core/sector/layout.ts";
+import type { Lane } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
 import type { Keyring } from "./seal.ts";
 
 export type Resigned = "not needed" | "done" | { readonly fault: string };
 
+/** One lane a volume: keys change again and again, and lanes go back only with their device. */
+const lanes = new WeakMap<Volume, Lane>();
+
+function laneOn(volume: Volume): Lane | null {
+  const lane = lanes.get(volume) ?? volume.device.lane(blockBytes);
+  if (lane) lanes.set(volume, lane);
+  return lane;
+}
+
+/** What the disk says counts: other hosts of this site sign it as well, and may be further on. */
 export async function resignSuperblock(
   volume: Volume,
   keys: Keyring,
   writeLimitMs: number,
 ): Promise<Resigned> {
   const { superblock, device } = volume;
-  const { keyId } = keys.sealing();
-  if (superblock.keyId === keyId) return "not needed";
-  const lane = device.lane(blockBytes);
+  const lane = laneOn(volume);
   if (!lane) return { fault: "no memory left for it" };
   const now = await lane.read(0, blockBytes, writeLimitMs);
   if (now.kind !== "done") return { fault: "it cannot be read" };
@@ -28,7 +37,9 @@ export async function resignSuperblock(
   if (look.kind !== "good" || !sameVolume(look.superblock, superblock)) {
     return { fault: "another one stands there now" };
   }
-  if (look.superblock.keyId === keyId) return "not needed";
+  // A key that is merely accepted here is the next one, and another host signs with it already.
+  if (!keys.isRetiring(look.superblock.keyId)) return "not needed";
+  const { keyId } = keys.sealing();
   for (const which of ["backup", "primary"] as const) {
     superblockBytes(superblock, which, keyId, keys).copy(lane.bytes);
     const block = which === "backup" ? superblock.backupBlock : 0;

@@ -32,12 +32,17 @@ export type Keyring = {
   sealing(): Sealing;
   /** Ids of the keys held now. */
   ids(): readonly number[];
+  /** Whether that key signed before the one that signs now, and is to go. */
+  isRetiring(keyId: number): boolean;
+  /** Rises with each change of keys: what was not believed before may be now. */
+  readonly generation: number;
   replace(keys: KeySet): void;
 };
 
 export function keyring(keys: KeySet, io: Pick<BlockIo, "crc32c">): Keyring {
   let current = keys;
   let mac = macWith(keys);
+  let generation = 0;
   const crc32c: Crc32c = (bytes) => io.crc32c(bytes);
   return {
     // Looked up at each call, for keys change while the agent runs.
@@ -45,8 +50,13 @@ export function keyring(keys: KeySet, io: Pick<BlockIo, "crc32c">): Keyring {
     crc32c,
     sealing: () => ({ mac, crc32c, keyId: current.signing.id }),
     ids: () => [current.signing, ...current.accepted].map(({ id }) => id),
+    isRetiring: (keyId) => current.retiring.includes(keyId),
+    get generation() {
+      return generation;
+    },
     replace(next) {
       current = next;
+      generation += 1;
       mac = macWith(next);
     },
   };

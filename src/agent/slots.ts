@@ -59,6 +59,7 @@ export function slotOpener(
 ) {
   const opened: Opened<"record">[] = [];
   const firstRecord = volume.plan.recordBlock;
+  let generation = keys.generation;
 
   const isOurs = (superblock: Buffer): boolean => {
     const look = judgeSuperblock(superblock, 0, volume.device.geometry.sizeBytes, keys);
@@ -94,7 +95,11 @@ export function slotOpener(
     const rejected: Rejection[] = [];
     const changed = new Map<number, Buffer>();
     let stillOurs = true;
-    for (const { index: number } of reading.changed) {
+    const toOpen = new Set(reading.changed.map(({ index }) => index));
+    // Under other keys what was not believed is opened again, changed or not.
+    if (generation !== keys.generation) addRejected(toOpen, opened, firstRecord);
+    generation = keys.generation;
+    for (const number of toOpen) {
       const block = reading.bytes.subarray(number * blockBytes, (number + 1) * blockBytes);
       if (number === 0) stillOurs = isOurs(block);
       if (number < firstRecord) continue;
@@ -117,6 +122,12 @@ export function slotOpener(
     });
     return { stillOurs, seen, rejected };
   };
+}
+
+function addRejected(blocks: Set<number>, opened: readonly Opened<"record">[], first: number) {
+  for (const [index, { kind }] of opened.entries()) {
+    if (kind === "rejected") blocks.add(first + index);
+  }
 }
 
 function recordIn(opened: Opened<"record">) {

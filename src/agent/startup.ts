@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import {
   type Config,
+  type HostConfig,
   type MirrorConfig,
   ownHost,
   ownSite,
@@ -59,6 +60,23 @@ const openDeadlineMs = 2000;
 const readDeadlineMs = 2000;
 /** Refusals that waiting may mend: the agent starts, and tries again. */
 const passing: ReadonlySet<number> = new Set([exitCodes.ioError, exitCodes.timeout]);
+
+/**
+ * What can happen to a volume that served before, and be mended while the agent runs: it is gone,
+ * held by another program, or its primary superblock is damaged. All else is a wrong configuration.
+ */
+function isMishap({ code, message }: Refusal): boolean {
+  switch (code) {
+    case exitCodes.noInput:
+      return /: (does not exist|has no (device|medium))/.test(message);
+    case exitCodes.tryLater:
+      return true;
+    case exitCodes.dataError:
+      return message.includes("its backup is good");
+    default:
+      return false;
+  }
+}
 
 const refuse = (code: Refusal["code"], message: string): Startup => ({
   ok: false,
@@ -136,6 +154,8 @@ function areaBytesFor(config: Config): number {
 }
 
 type Survey = {
+  /** Why nothing could be read; null where it was read. */
+  readonly fault: string | null;
   /** Newest record of each slot of the volume's writing site. */
   readonly records: readonly HeartbeatRecord[];
   /** Highest incarnation of ours that the peers echo. */
@@ -153,11 +173,17 @@ async function survey(
   slot: number,
   own: boolean,
 ): Promise<Survey> {
-  const nothing: Survey = { records: [], echoed: 0n, newestCopy: 1 };
+  const unread = (reason: string): Survey => {
+    const fault = `${volume.device.path}: its records cannot be read (${reason})`;
+    return { fault, records: [], echoed: 0n, newestCopy: 1 };
+  };
   const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
   const reading = await poller?.poll(readDeadlineMs);
-  if (reading?.kind !== "read") return nothing;
-  const { seen } = slotOpener(volume, siteId, keys, own ? null : slot)(reading);
+  if (!reading) return unread("no memory left");
+  if (reading.kind === "failed") return unread(reading.code);
+  if (reading.kind !== "read") return unread(`no answer within ${readDeadlineMs} ms`);
+  const { seen, stillOurs } = slotOpener(volume, siteId, keys, own ? null : slot)(reading);
+  if (!stillOurs) return unread("its superblock changed meanwhile");
   const records = seen.flatMap(({ reading: found }) =>
     found.kind === "record" ? [found.record] : [],
   );
@@ -166,22 +192,28 @@ async function survey(
     .map((sector) => sector.echoes[slot - sector.firstPeer]?.incarnation ?? 0n)
     .reduce((most, incarnation) => (incarnation > most ? incarnation : most), 0n);
   const mine = records.find((record) => record.slot === slot);
-  return { records, echoed, newestCopy: own && mine ? (mine.copy === 0 ? 0 : 1) : 1 };
+  const newestCopy = own && mine ? (mine.copy === 0 ? 0 : 1) : 1;
+  return { fault: null, records, echoed, newestCopy };
 }
 
-/** A slot that someone else beats in; null where it is ours to take. */
+/**
+ * A slot that someone else beats in; null where it is ours to take. Only the record that our own
+ * last run wrote is not watched for a while, whatever incarnation another host claims to have.
+ */
 async function slotInUse(
   io: BlockIo,
   volume: Volume,
   siteId: number,
   slots: number,
   keys: Keyring,
-  slot: number,
+  self: HostConfig,
   known: HeartbeatRecord,
   memory: Memory,
 ): Promise<Refusal | null> {
+  const { slot } = self;
   const ended = known.state === states.leaving;
-  if (ended || known.incarnation <= memory.incarnation) return null;
+  const lastRun = known.hostName === self.name && known.incarnation === memory.incarnation;
+  if (ended || lastRun) return null;
   const waitMs = Math.min(10_000, 2 * known.intervalMs + 500);
   await new Promise((resolve) => setTimeout(resolve, waitMs));
   const again = await survey(io, volume, siteId, slots, keys, slot, true);
@@ -191,6 +223,54 @@ async function slotInUse(
     `${volume.device.path}: slot ${slot} is in live use by host '${now.hostName}' ` +
     `(serial ${now.serial}, advancing); give this host a slot of its own`;
   return { code: exitCodes.noPermission, message };
+}
+
+/** Without a remembered term every volume must tell its own: a higher one may stand on any. */
+function termUnknown(fault: string): Refusal {
+  const message =
+    `${fault}; no term is remembered here, so the term is not known: wait until this volume ` +
+    "can be read or, if this is a new cluster, format it";
+  return { code: exitCodes.tryLater, message };
+}
+
+const isOn = (mirror: MirrorConfig, memory: Memory): boolean =>
+  mirror.enabled && memory.switches.mirrors[mirror.name] !== false;
+
+function networkInUse(config: Config, memory: Memory): boolean {
+  const far = config.sites.filter(({ name }) => name !== config.self.site);
+  const addressed = far.some(({ hosts }) => hosts.some(({ address }) => address !== null));
+  const own = config.networkEnabled && memory.switches.network && ownHost(config).address !== null;
+  return own && addressed;
+}
+
+type OpenedMirror = {
+  readonly mirror: MirrorConfig;
+  readonly result: Awaited<ReturnType<VolumeOpener>>;
+};
+
+/**
+ * Why the agent cannot begin with what could not be opened; null where it can. One that ran before
+ * begins without a volume that may come back, as long as another path works; a first start needs
+ * all of them.
+ */
+function refusalOf(
+  config: Config,
+  memory: Memory,
+  opened: readonly OpenedMirror[],
+): Refusal | null {
+  const firstStart = memory.term === null;
+  const pathWorks =
+    networkInUse(config, memory) ||
+    opened.some(({ mirror, result }) => result.ok && isOn(mirror, memory));
+  const faults = opened.flatMap(({ mirror, result }) =>
+    result.ok ? [] : [{ mirror, refusal: result.refusal }],
+  );
+  const isMended = (refusal: Refusal): boolean =>
+    passing.has(refusal.code) || (!firstStart && pathWorks && isMishap(refusal));
+  const lasting = faults.find(({ refusal }) => !isMended(refusal));
+  if (lasting) return lasting.refusal;
+  const unread = faults.find(({ mirror }) => firstStart && isOn(mirror, memory));
+  return unread ? termUnknown(unread.refusal.message) : null;
 }
 
 type Gathered = {
@@ -223,10 +303,11 @@ async function gather(
       return { mirror, open, result: await open() };
     }),
   );
+  const refused = refusalOf(config, memory, opened);
+  if (refused) return refused;
   for (const { mirror, open, result } of opened) {
     const own = mirror.writer === site.name;
     if (!result.ok) {
-      if (!passing.has(result.refusal.code)) return result.refusal;
       gathered.faults.push(result.refusal.message);
       if (own) gathered.written.push({ mirror, open, volume: null, newestCopy: 1 });
       else gathered.read.push({ mirror, open, volume: null });
@@ -239,9 +320,13 @@ async function gather(
     const siteId = writer?.id ?? 0;
     const slots = Math.max(...(writer?.hosts ?? []).map((each) => each.slot)) + 1;
     const found = await survey(io, volume, siteId, slots, keys, host.slot, own);
+    if (found.fault !== null) {
+      if (memory.term === null && isOn(mirror, memory)) return termUnknown(found.fault);
+      gathered.faults.push(found.fault);
+    }
     const known = own ? found.records.find((record) => record.slot === host.slot) : undefined;
     const inUse = known
-      ? await slotInUse(io, volume, siteId, slots, keys, host.slot, known, memory)
+      ? await slotInUse(io, volume, siteId, slots, keys, host, known, memory)
       : null;
     if (inUse) return inUse;
     for (const incarnation of [known?.incarnation ?? 0n, found.echoed]) {

@@ -22,7 +22,13 @@ export type Poll = {
 };
 
 export type VolumeOpener = () => Promise<
-  { readonly ok: true; readonly volume: Volume } | { readonly ok: false; readonly refusal: Refusal }
+  | { readonly ok: true; readonly volume: Volume }
+  | {
+      readonly ok: false;
+      readonly refusal: Refusal;
+      /** When the attempt holds nothing any more; not given where it holds nothing. */
+      readonly owed?: Promise<void>;
+    }
 >;
 
 export type ReaderOptions = {
@@ -37,6 +43,8 @@ export type ReaderOptions = {
   readonly keys: Keyring;
   readonly nowMs: () => number;
   readonly readDeadlineMs: number;
+  /** A read under way for longer than this hangs; one that is younger is waited for. */
+  readonly hungAfterMs: number;
   /** Told when the device cannot be used, and when it can again (null). */
   readonly onFault: (fault: string | null) => void;
 };
@@ -66,10 +74,13 @@ export class Reader {
   private readonly options: ReaderOptions;
   private use: Use | null = null;
   private opening = false;
-  private reading = false;
+  private reading: { readonly beganMs: number; readonly end: Promise<Poll> } | null = null;
+  private oneWaits = false;
+  /** Attempts to open, and devices being closed, that the kernel has not given back. */
+  private owed = 0;
   private failures = 0;
   /** What polls are told while the device is not open: why it was given up. */
-  private givenUp = "closed";
+  private closedFor = "closed";
   private triedMs = Number.NEGATIVE_INFINITY;
   private told: string | null = null;
 
@@ -86,18 +97,41 @@ export class Reader {
     return this.told;
   }
 
-  /** Resolves when the read ends; while one is under way, at once with a failed read "hung". */
-  async poll(): Promise<Poll> {
+  /** Why no volume is open, while none is. */
+  get givenUp(): string {
+    return this.closedFor;
+  }
+
+  /**
+   * Resolves when a read ends that began no earlier than this call. One that is under way is waited
+   * for, unless it hangs: then at once a failed read "hung". null where a poll waits already: that
+   * one's read serves for both.
+   */
+  async poll(): Promise<Poll | null> {
+    const { reading } = this;
+    if (!reading) return this.read();
+    const nowMs = this.options.nowMs();
+    if (nowMs - reading.beganMs > this.options.hungAfterMs) return failedRead(nowMs, "hung");
+    if (this.oneWaits) return null;
+    this.oneWaits = true;
+    await reading.end;
+    this.oneWaits = false;
+    return this.reading ? null : this.read();
+  }
+
+  private read(): Promise<Poll> {
     const { use } = this;
-    if (this.reading) return failedRead(this.options.nowMs(), "hung");
+    const beganMs = this.options.nowMs();
     if (!use) {
       void this.reopen();
-      return failedRead(this.options.nowMs(), this.givenUp);
+      return Promise.resolve(failedRead(beganMs, this.closedFor));
     }
-    this.reading = true;
-    const result = await use.poller.poll(this.options.readDeadlineMs);
-    this.reading = false;
-    return this.settle(result, use);
+    const end = use.poller.poll(this.options.readDeadlineMs).then((result) => {
+      this.reading = null;
+      return this.settle(result, use);
+    });
+    this.reading = { beganMs, end };
+    return end;
   }
 
   private withFarEchoes(far: FarEchoes, seen: readonly Seen[]): readonly Seen[] {
@@ -118,9 +152,9 @@ export class Reader {
     const { io, slots, siteId, keys, echoSlot, isNews } = this.options;
     const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
     this.failures = 0;
-    this.givenUp = "closed";
+    this.closedFor = "closed";
     if (!poller) {
-      void volume.device.close();
+      this.owe(volume.device.close());
       return this.tell("no memory left for its lanes");
     }
     this.use = {
@@ -133,21 +167,32 @@ export class Reader {
   }
 
   private drop(): void {
-    void this.use?.volume.device.close();
+    if (this.use) this.owe(this.use.volume.device.close());
     this.use = null;
   }
 
+  private owe(late: Promise<void>): void {
+    this.owed += 1;
+    void late.finally(() => {
+      this.owed -= 1;
+    });
+  }
+
+  /** A device that hangs keeps what each attempt took: the next waits until it has come back. */
   private async reopen(): Promise<void> {
     const { nowMs } = this.options;
-    if (this.opening || nowMs() - this.triedMs < reopenMs) return;
+    if (this.opening || this.owed > 0 || nowMs() - this.triedMs < reopenMs) return;
     this.opening = true;
     this.triedMs = nowMs();
     const result = await this.options.open();
     this.opening = false;
-    if (!result.ok) return this.tell(result.refusal.message);
+    if (!result.ok) {
+      if (result.owed) this.owe(result.owed);
+      return this.tell(result.refusal.message);
+    }
     // The same volume, opened while the old one still serves: what its slots hold is their own fault.
     if (this.use?.volume.volumeId === result.volume.volumeId) {
-      return void result.volume.device.close();
+      return this.owe(result.volume.device.close());
     }
     this.drop();
     this.take(result.volume);
@@ -156,9 +201,9 @@ export class Reader {
   /** Another volume stands here now, or none: nothing of it is read or written before it is opened. */
   private giveUp(use: Use): Poll {
     if (this.use === use) this.drop();
-    this.givenUp = "superblock changed";
+    this.closedFor = "superblock changed";
     void this.reopen();
-    return failedRead(this.options.nowMs(), this.givenUp);
+    return failedRead(this.options.nowMs(), this.closedFor);
   }
 
   private settle(result: AreaReading, use: Use): Poll {
@@ -169,7 +214,7 @@ export class Reader {
       case "failed":
         this.failures += 1;
         if (this.failures >= failuresToReopen && this.use === use) {
-          this.givenUp = result.code;
+          this.closedFor = result.code;
           this.drop();
         }
         return failedRead(this.options.nowMs(), result.code);

@@ -1,6 +1,12 @@
 /** What went wrong with opening a device, in one line: the path, the fault and the remedy. */
 
-export type OpenFault = { readonly ok: false; readonly code: string; readonly message: string };
+export type OpenFault = {
+  readonly ok: false;
+  readonly code: string;
+  readonly message: string;
+  /** When the attempt holds nothing of the program any more; not given where it holds nothing. */
+  readonly owed?: Promise<void>;
+};
 
 const remedies: Readonly<Record<string, string>> = {
   ENOENT: "does not exist; check the name, and that the array presents the volume to this host",

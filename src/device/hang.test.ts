@@ -217,7 +217,15 @@ function hangTests(test: Test, engine: "io_uring" | "aio"): void {
       const opened = await io.open(fault.filePath, "write", shortMs);
       assert.ok(!opened.ok && opened.code === "TIMEDOUT");
       assert.ok(performance.now() - began < shortMs + 200);
+      let isOwed = true;
+      assert.ok(opened.owed, "it says when it has come back");
+      void opened.owed.then(() => {
+        isOwed = false;
+      });
+      await new Promise((resolve) => setTimeout(resolve, shortMs));
+      assert.ok(isOwed, "not while the kernel holds it");
       fault.thaw();
+      await within(opened.owed, "the late open comes back");
       const again = await within(io.open(fault.filePath, "read", limitMs), "opening again");
       assert.ok(again.ok);
       if (again.ok) await within(again.device.close(), "closing");

@@ -157,14 +157,12 @@ export async function openDevice(
 
   const opening = await openFile(handle, path, access, remainingMs, options.exclusive ?? false);
   if ("code" in opening) {
-    if (opening.isLate) void handle.releaseLate();
-    else handle.free();
-    return openFault(path, opening.code);
-  }
-  const refuse = (fault: OpenFault) => {
-    void handle.close();
+    const fault = openFault(path, opening.code);
+    if (opening.isLate) return { ...fault, owed: handle.releaseLate() };
+    handle.free();
     return fault;
-  };
+  }
+  const refuse = (fault: OpenFault): OpenFault => ({ ...fault, owed: handle.close() });
   const failure = failureOf(await handle.run(operations.stat, remainingMs(), {}));
   if (failure) return refuse(openFault(path, failure.code));
   const geometry = await readGeometry(handle, opening.direct, remainingMs);

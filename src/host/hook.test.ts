@@ -1,5 +1,15 @@
 /** Hooks as real programs: ends, limits, output, children that outlive them. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
@@ -60,7 +70,28 @@ test("output without end or newline is bounded, and shown in ASCII", async () =>
   assert.is(result.ok, false);
   assert.ok(result.detail.length < 200);
   const binary = await sh("printf '\\033[31mred\\377\\n'; exit 1");
-  assert.ok(binary.detail.startsWith("exit 1"));
+  assert.is(binary.detail, "exit 1: ?[31mred?");
+});
+
+test("a program whose file does not answer is not started, and holds up no other", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-hook-"));
+  const stuck = path.join(folder, "stuck");
+  execFileSync("mkfifo", ["-m", "755", stuck]); // to open it takes as long as nobody writes
+  const began = performance.now();
+  const both = [runHook([stuck], {}, 300), runHook([stuck], {}, 300)];
+  assert.is((await sh("echo fine")).detail, "exit 0: fine");
+  for (const result of await Promise.all(both)) {
+    assert.equal(result, { ok: false, detail: `cannot run ${stuck}: its file does not answer` });
+  }
+  assert.ok(performance.now() - began < 2000);
+  closeSync(openSync(stuck, constants.O_WRONLY | constants.O_NONBLOCK));
+  rmSync(folder, { recursive: true });
+});
+
+test("a program is looked for where PATH says", async () => {
+  assert.equal(await runHook(["true"], {}, 5000), { ok: true, detail: "exit 0" });
+  const missing = await runHook(["no-such-program"], {}, 1000);
+  assert.equal(missing, { ok: false, detail: "cannot run no-such-program: ENOENT" });
 });
 
 test("many at once", async () => {

@@ -37,6 +37,8 @@ export type Key = {
 export type KeySet = {
   readonly signing: { readonly id: number; readonly secret: Buffer };
   readonly accepted: readonly { readonly id: number; readonly secret: Buffer }[];
+  /** Ids of those among the accepted that have signed before and never will again. */
+  readonly retiring: readonly number[];
 };
 
 export type KeysRead =
@@ -196,6 +198,7 @@ export function keySetOf(keys: readonly Key[]): KeySet {
   return {
     signing: plain(signing),
     accepted: keys.filter((key) => key !== signing).map(plain),
+    retiring: keys.filter(({ state }) => state === "retiring").map(({ id }) => id),
   };
 }
 

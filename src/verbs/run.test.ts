@@ -289,6 +289,19 @@ refusals("a wrong command line", async ({ world }) => {
   assert.is(help.code, 0);
   assert.ok(help.out.split("\n").every((line) => line.length <= 80));
 });
+
+refusals("the help names each exit code", async () => {
+  const codes = {
+    run: [0, 64, 65, 66, 69, 70, 71, 73, 74, 75, 77, 78],
+    takeover: [0, 64, 66, 69, 73, 74, 75, 77, 78, 107, 112, 124],
+  };
+  for (const [verb, wanted] of Object.entries(codes)) {
+    const { out } = await runProgram([verb, "--help"]);
+    const [, table = ""] = out.split("exit codes\n");
+    for (const code of wanted) assert.match(table, new RegExp(`(^|  )${code} [a-z-]`, "m"), verb);
+    assert.ok(out.split("\n").every((line) => line.length <= 80));
+  }
+});
 refusals.run();
 
 testWhere(

@@ -20,10 +20,15 @@ const help = `mirrorbeat run [--config FILE] [--host NAME] [--engine any|io_urin
                   beats no more, but its process ends only with the hang.
 
 exit codes
-  0 stopped in order   64 command line   65 volume or memory damaged
-  66 no such device or file   69 address in use   70 fault of the program
-  73 folder cannot be made   75 another agent runs, or slot lost
-  77 key file or volume not ours   78 configuration
+  0 stopped in order   64 command line   65 volume, key file or memory
+  damaged   66 no such device or file   69 address in use, no block I/O
+  70 fault of the program   71 refused by the system, such as no memory
+  73 a folder or the lock cannot be made, or a volume is read-only
+  74 configuration, key file or memory cannot be read
+  75 another agent runs, slot lost, volume held by another program, or the
+  term is not known while a volume cannot be read
+  77 not permitted: key file, a volume not ours, a slot in live use
+  78 configuration
 `;
 
 const options = {

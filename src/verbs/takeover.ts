@@ -20,8 +20,11 @@ const help = `mirrorbeat takeover [--yes] [--force] [--config FILE] [--host NAME
             not watched long enough. RISK: two sites write the same data.
 
 exit codes
-  0 done (or nothing to do)   64 --yes is missing   69 no agent runs
-  73 local disk full   75 one is under way   107 unsafe without --force
+  0 done (or nothing to do)   64 --yes is missing, or command line
+  66 no configuration file   69 no agent runs   73 local disk full
+  74 configuration cannot be read   75 one is under way
+  77 not permitted, or this host is a beacon   78 configuration
+  107 unsafe without --force
   112 begun, not ended: what is true now is said; run it again
   124 no answer in time
 `;

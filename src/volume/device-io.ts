@@ -6,7 +6,12 @@ import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.
 import { blockBytes } from "../core/sector/layout.ts";
 import type { BlockDevice, IoOutcome, Lane, OpenFault } from "../device/block.ts";
 
-export type Refused = { readonly ok: false; readonly refusal: Refusal };
+export type Refused = {
+  readonly ok: false;
+  readonly refusal: Refusal;
+  /** When a device that hung while it was opened holds nothing of the program any more. */
+  readonly owed?: Promise<void>;
+};
 
 export const refuse = (code: ExitCode, message: string): Refused => ({
   ok: false,
@@ -35,7 +40,8 @@ const openCodes: Readonly<Record<string, ExitCode>> = {
 };
 
 export function openRefusal(fault: OpenFault): Refused {
-  return refuse(openCodes[fault.code] ?? exitCodes.osError, fault.message);
+  const refused = refuse(openCodes[fault.code] ?? exitCodes.osError, fault.message);
+  return fault.owed ? { ...refused, owed: fault.owed } : refused;
 }
 
 /** null for a transfer that was done. */

@@ -189,8 +189,9 @@ export async function openVolume(blockIo: VolumeIo, request: VolumeRequest): Pro
   if (!opened.ok) return openRefusal(opened);
   const result = await examineOpened(blockIo, opened.device, request);
   if (!result.ok) {
-    const closed = closeDevice(opened.device);
-    if (result.refusal.code !== exitCodes.timeout) await closed;
+    const owed = opened.device.close();
+    if (result.refusal.code !== exitCodes.timeout) await closeDevice(opened.device);
+    return { ...result, owed };
   }
   return result;
 }
