@@ -138,6 +138,7 @@ export class Agent {
       slots: slotsOf(from?.hosts ?? []),
       siteId: from?.id ?? 0,
       echoSlot: this.writer.slot,
+      writes: false,
       isNews: (record) => isNewestWord(this.current, record),
       keys: this.ready.keys,
       nowMs: this.world.clock.nowMs,

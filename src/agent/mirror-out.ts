@@ -65,6 +65,7 @@ export class MirrorOut {
       slots: options.slots,
       siteId: writer.siteId,
       echoSlot: null,
+      writes: true,
       keys: options.keys,
       nowMs: options.nowMs,
       readDeadlineMs: options.writeLimitMs,

@@ -28,8 +28,8 @@ import { judgeSuperblock, sameVolume } from "../volume/superblock.ts";
 import type { Keyring } from "./seal.ts";
 
 export type SlotsReading = {
-  /** False where the superblock is not the one any more that was opened: hands off this volume. */
-  readonly stillOurs: boolean;
+  /** Whether the superblock is the one that was opened; null where its block did not change. */
+  readonly superblock: "same" | "another" | "damaged" | null;
   readonly seen: readonly Seen[];
   readonly rejected: readonly Rejection[];
 };
@@ -61,9 +61,10 @@ export function slotOpener(
   const firstRecord = volume.plan.recordBlock;
   let generation = keys.generation;
 
-  const isOurs = (superblock: Buffer): boolean => {
-    const look = judgeSuperblock(superblock, 0, volume.device.geometry.sizeBytes, keys);
-    return look.kind === "good" && sameVolume(look.superblock, volume.superblock);
+  const judged = (block: Buffer): "same" | "another" | "damaged" => {
+    const look = judgeSuperblock(block, 0, volume.device.geometry.sizeBytes, keys);
+    if (look.kind !== "good") return "damaged";
+    return sameVolume(look.superblock, volume.superblock) ? "same" : "another";
   };
 
   const placeOf = (slot: number, copy: Copy) => ({
@@ -94,14 +95,14 @@ export function slotOpener(
   return (reading: Extract<AreaReading, { kind: "read" }>): SlotsReading => {
     const rejected: Rejection[] = [];
     const changed = new Map<number, Buffer>();
-    let stillOurs = true;
+    let superblock: SlotsReading["superblock"] = null;
     const toOpen = new Set(reading.changed.map(({ index }) => index));
     // Under other keys what was not believed is opened again, changed or not.
     if (generation !== keys.generation) addRejected(toOpen, opened, firstRecord);
     generation = keys.generation;
     for (const number of toOpen) {
       const block = reading.bytes.subarray(number * blockBytes, (number + 1) * blockBytes);
-      if (number === 0) stillOurs = isOurs(block);
+      if (number === 0) superblock = judged(block);
       if (number < firstRecord) continue;
       const index = number - firstRecord;
       const slot = index >> 1;
@@ -120,7 +121,7 @@ export function slotOpener(
       const block = reading.bytes.subarray(at, at + blockBytes);
       return { slot, reading: newest, echoes: echoesIn(block, slot, copy, copy ? b : a) };
     });
-    return { stillOurs, seen, rejected };
+    return { superblock, seen, rejected };
   };
 }
 

@@ -182,8 +182,8 @@ async function survey(
   if (!reading) return unread("no memory left");
   if (reading.kind === "failed") return unread(reading.code);
   if (reading.kind !== "read") return unread(`no answer within ${readDeadlineMs} ms`);
-  const { seen, stillOurs } = slotOpener(volume, siteId, keys, own ? null : slot)(reading);
-  if (!stillOurs) return unread("its superblock changed meanwhile");
+  const { seen, superblock } = slotOpener(volume, siteId, keys, own ? null : slot)(reading);
+  if (superblock !== "same") return unread("its superblock changed meanwhile");
   const records = seen.flatMap(({ reading: found }) =>
     found.kind === "record" ? [found.record] : [],
   );

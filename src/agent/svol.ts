@@ -38,6 +38,8 @@ export type ReaderOptions = {
   readonly slots: number;
   readonly siteId: number;
   readonly echoSlot: number | null;
+  /** Whether this volume is written too: then nothing is done without a whole superblock. */
+  readonly writes: boolean;
   /** Whether the core would look at the echo that comes with this record; always, if not given. */
   readonly isNews?: (record: HeartbeatRecord) => boolean;
   readonly keys: Keyring;
@@ -220,8 +222,13 @@ export class Reader {
         return failedRead(this.options.nowMs(), result.code);
       case "read": {
         this.failures = 0;
-        const { stillOurs, seen, rejected } = use.openSlots(result);
-        if (!stillOurs) return this.giveUp(use);
+        const { superblock, seen, rejected } = use.openSlots(result);
+        if (superblock === "another") return this.giveUp(use);
+        if (superblock === "damaged") {
+          if (this.options.writes) return this.giveUp(use);
+          // Records prove themselves; what is only read may be read on without it.
+          this.tell("its superblock is damaged: mirrorbeat format --repair at the writing site");
+        } else if (superblock === "same") this.tell(null);
         const whole = use.farEchoes ? this.withFarEchoes(use.farEchoes, seen) : seen;
         // Other content under the same name: the superblock is asked again what this volume is.
         if (rejected.some((reason) => foreignReasons.has(reason))) void this.reopen();

@@ -220,6 +220,7 @@ function readerOn(volume: Volume | null, open: VolumeOpener, nowMs: () => number
     slots: 2,
     siteId: 1,
     echoSlot: null,
+    writes: false,
     keys,
     nowMs,
     readDeadlineMs: 2000,
