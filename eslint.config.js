@@ -43,7 +43,10 @@ export default tseslint.config(
     plugins: { "@typescript-eslint": tseslint.plugin },
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
-      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/no-misused-promises": "error",
       "no-unused-vars": "off",
       "no-constant-condition": ["error", { checkLoops: false }],
@@ -63,7 +66,11 @@ export default tseslint.config(
   ...way.map((stage) => ({
     files: [`src/core/${stage}.ts`, `src/core/${stage}/**/*.ts`],
     ignores: ["**/*.test.ts"],
-    rules: restrict([folderRule("core"), stageRule(stage), outside].filter((rule) => rule.regex !== "^\\.{1,2}/()(/|\\.ts)")),
+    rules: restrict(
+      [folderRule("core"), stageRule(stage), outside].filter(
+        (rule) => rule.regex !== "^\\.{1,2}/()(/|\\.ts)",
+      ),
+    ),
   })),
   {
     // Time and randomness are arguments: the real ones enter in src/host/clock.ts only.
@@ -78,7 +85,10 @@ export default tseslint.config(
       ],
       "no-restricted-syntax": [
         "error",
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: "Take the time as an argument." },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: "Take the time as an argument.",
+        },
       ],
     },
   },
