@@ -113,7 +113,8 @@ function faultTests(test: Test, engine: "io_uring" | "aio"): void {
       assert.ok(isFailed(await lane.read(0, 4096, limitMs), "EIO"));
       fault.mode({ delayMs: 150 });
       const slow = await lane.read(0, 4096, limitMs);
-      assert.ok(slow.kind === "done" && lasting(slow) >= 150);
+      // A timer may fire within its millisecond, a little early.
+      assert.ok(slow.kind === "done" && lasting(slow) >= 148);
       fault.mode("drop");
       lane.bytes.fill(2);
       assert.is((await lane.write(4096, 4096, limitMs)).kind, "done");
