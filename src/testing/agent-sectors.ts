@@ -2,7 +2,7 @@
  * Records of a running world, read and forged: sectors of its volumes and datagrams of its LAN,
  * changed and sealed with its own key or another.
  */
-import { closeSync, fdatasyncSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from "node:fs";
 import { addressee } from "../core/record.ts";
 import { decodeSector, encodeSector, type Sealing, type Unsealed } from "../core/sector/codec.ts";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
@@ -129,8 +129,4 @@ export function datagramHead(cluster: string, toSite: number, toSlot: number) {
     volumeId: nilUuid,
     block: addressee(toSite, toSlot),
   };
-}
-
-export function fileBytes(file: string): Buffer {
-  return readFileSync(file);
 }

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { stringify } from "smol-toml";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { isConsoleText, runVerb } from "../testing/verb-run.ts";
 import type { Config, HostConfig, MirrorConfig, SiteConfig } from "../core/base/config.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { completeTiming } from "../core/base/timing.ts";
@@ -15,23 +16,8 @@ import { effectiveToml } from "./config-show.ts";
 
 const good = "fixtures/config/good.toml";
 
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  let out = "";
-  let err = "";
-  const code = await configVerb(args, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    env,
-  });
-  return { code, out, err };
-}
-
-const isConsoleText = (text: string): boolean =>
-  text.split("\n").every((line) => /^[\x20-\x7e]{0,80}$/.test(line));
+const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  runVerb(configVerb, args, env);
 
 test("check says ok first and the next command last", async () => {
   const { code, out, err } = await run(["check", "--config", good]);

@@ -3,24 +3,12 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { runVerb } from "../testing/verb-run.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { keyIdText, loadKeys } from "../host/key-file.ts";
 import { keyVerb } from "./key.ts";
 
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  let out = "";
-  let err = "";
-  const code = await keyVerb(args, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    env,
-  });
-  return { code, out, err };
-}
+const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => runVerb(keyVerb, args, env);
 
 const newFolder = () => mkdtempSync(path.join(os.tmpdir(), "mb-key-verb-"));
 const signingId = (file: string): string => {

@@ -1,27 +1,13 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { isConsoleText, runVerb } from "../testing/verb-run.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { completeTiming, healthMax, mirrorDetectionBoundMs } from "../core/base/timing.ts";
 import { mirrorPhases, timeline, timingVerb } from "./timing.ts";
 
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  let out = "";
-  let err = "";
-  const code = await timingVerb(args, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    env,
-  });
-  return { code, out, err };
-}
-
-const isConsoleText = (text: string): boolean =>
-  text.split("\n").every((line) => /^[\x20-\x7e]{0,80}$/.test(line));
+const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  runVerb(timingVerb, args, env);
 
 const good = "fixtures/config/good.toml";
 

@@ -123,10 +123,3 @@ export function ownHost(config: Config): HostConfig {
   if (!host) throw new Error("assertion failed: own host is configured");
   return host;
 }
-
-/** Every host of every other site, in configured order: the peers that this host judges. */
-export function peerHosts(config: Config): readonly HostConfig[] {
-  return config.sites
-    .filter((site) => site.name !== config.self.site)
-    .flatMap((site) => site.hosts);
-}

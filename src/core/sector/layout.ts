@@ -323,7 +323,6 @@ export type HeartbeatRecord = RecordOf<typeof recordLayout>;
 export type EchoSector = RecordOf<typeof echoLayout>;
 export type Echo = RecordOf<typeof echoItem>;
 export type Superblock = RecordOf<typeof superblockLayout>;
-export type DataGroup = RecordOf<typeof dataGroupItem>;
 export const nilUuid = "00000000-0000-0000-0000-000000000000";
 
 /** Layouts by kind, for what treats all alike: the codec, examine, docs/format.md. */
