@@ -1,6 +1,7 @@
 /** Asks each mirror's provider for the state of its pair: now and then, and when the core wants it. */
 import type { Config } from "../core/base/config.ts";
 import type { Input } from "../core/step/state.ts";
+import type { PairFacts } from "../core/step/state.ts";
 import type { PairEvidence } from "../core/verdict.ts";
 
 export type PairWatch = {
@@ -9,15 +10,19 @@ export type PairWatch = {
   stop(): void;
 };
 
-/** The provider's answer as evidence; null where it could not be had. */
-export type PairQuery = (deadlineMs: number) => Promise<PairEvidence | null>;
+export type PairKnowledge = {
+  readonly state: PairEvidence;
+  /** Monotonic; the knowledge is no older than this. */
+  readonly observedMs: number;
+  readonly facts: PairFacts;
+};
 
-const queryDeadlineMs = 2000;
+/** Asks a provider; always ends in time, `unknown` where it could not be had. */
+export type PairQuery = () => Promise<PairKnowledge>;
 
 export function pairWatch(
   config: Config,
   queries: Readonly<Record<string, PairQuery>>,
-  nowMs: () => number,
   onInput: (input: Input) => void,
 ): PairWatch {
   const asking = new Set<string>();
@@ -30,11 +35,10 @@ export function pairWatch(
     // A question that comes while one is under way wants a younger answer: it is asked after it.
     if (asking.has(mirror)) return void again.add(mirror);
     asking.add(mirror);
-    const askedMs = nowMs();
-    const evidence = await query(queryDeadlineMs);
+    const { state, observedMs, facts } = await query();
     asking.delete(mirror);
     if (stopped) return;
-    onInput({ kind: "pair", nowMs: askedMs, mirror, state: evidence ?? "unknown" });
+    onInput({ kind: "pair", nowMs: observedMs, mirror, state, facts });
     if (again.delete(mirror)) void ask(mirror);
   };
 

@@ -4,7 +4,7 @@
  */
 import { unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type Config, ownSite } from "../core/base/config.ts";
+import { type Config, type MirrorConfig, ownSite } from "../core/base/config.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
 import { ownerOf } from "../core/decision.ts";
@@ -17,14 +17,15 @@ import { keyIdText, loadKeys } from "../host/key-file.ts";
 import { watchKeys } from "../host/key-watch.ts";
 import { serveUnix } from "../host/unix-server.ts";
 import type { Endpoint } from "../network/endpoint.ts";
-import { embeddedProvider } from "../remotecopy/embedded.ts";
+import { directedEvidence, type MirrorEnd } from "../remotecopy/evidence.ts";
+import { type OpenPair, openProvider } from "../remotecopy/open-provider.ts";
 import { Agent, type World } from "./agent.ts";
 import { answerRequest } from "./control.ts";
 import { hookRunner } from "./hooks.ts";
 import { type LanSocket, openLanSocket } from "./lan-socket.ts";
 import { type Memory, memoryStore } from "./memory.ts";
 import { controlSocketName, pidFileName } from "./names.ts";
-import { pairWatch, type PairQuery } from "./pairs.ts";
+import { type PairKnowledge, pairWatch, type PairQuery } from "./pairs.ts";
 import { resignSuperblock } from "./resign.ts";
 import type { Keyring } from "./seal.ts";
 import { type Ready, startUp } from "./startup.ts";
@@ -44,16 +45,32 @@ const statusBytesMax = 16 << 20;
 
 type Store = (memory: Memory) => Promise<boolean>;
 
-function pairQueries(config: Config): Record<string, PairQuery> {
+/** At which end of a mirror this host stands; null at neither. */
+function endOf(config: Config, { writer, reader }: MirrorConfig): MirrorEnd | null {
+  const { site } = config.self;
+  return writer === site ? "writer" : reader === site ? "reader" : null;
+}
+
+/** An expected failure is knowledge too: that nothing is known now. */
+async function askPair(pair: OpenPair): Promise<PairKnowledge> {
+  const observedMs = realClock.nowMs();
+  const answer = await pair.provider.query("local", pair.queryLimitMs);
+  if (!answer.ok) {
+    const cause = `${answer.class}: ${answer.message}`;
+    const facts = { role: "unknown", native: "", percent: null, cause };
+    return { state: "unknown", observedMs, facts };
+  }
+  const { role, native, percent, cause } = answer.local;
+  const state = directedEvidence(answer.local, pair.end);
+  return { state, observedMs: answer.observedMs, facts: { role, native, percent, cause } };
+}
+
+async function pairQueries(config: Config): Promise<Record<string, PairQuery>> {
   const queries: Record<string, PairQuery> = {};
   for (const mirror of config.mirrors) {
-    if (mirror.pair.provider !== "embedded") continue;
-    if (mirror.writer !== config.self.site && mirror.reader !== config.self.site) continue;
-    const provider = embeddedProvider(mirror.pair.control);
-    queries[mirror.name] = async (deadlineMs) => {
-      const answer = await provider.query(deadlineMs);
-      return answer.ok ? answer.evidence : null;
-    };
+    const end = endOf(config, mirror);
+    const pair = end && (await openProvider(mirror, end, realClock.nowMs));
+    if (pair) queries[mirror.name] = () => askPair(pair);
   }
   return queries;
 }
@@ -129,6 +146,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
   const { store } = memoryStore(config.stateFolder, checksum, ready.memory);
   const state = await beginDurably(options, ready, store, voice);
 
+  const queries = await pairQueries(config);
   let ended: (end: End) => void = () => undefined;
   const end = new Promise<End>((resolve) => {
     ended = resolve;
@@ -139,7 +157,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
     tell: voice.tell,
     store,
     endpoint: () => lan.current,
-    pairs: (onInput) => pairWatch(config, pairQueries(config), realClock.nowMs, onInput),
+    pairs: (onInput) => pairWatch(config, queries, onInput),
     runHook: hookRunner(config, voice.tell),
     onSlotLost: (message) => {
       voice.tell({ level: "error", ev: "slot", fields: { reason: message } });

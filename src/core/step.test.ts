@@ -267,8 +267,20 @@ test("a whole world replays from its inputs", () => {
 
 test("time that goes backward is not believed", () => {
   const state = begin(setups[0] as Setup);
-  const later = step(state, { kind: "pair", nowMs: 5000, mirror: "east", state: "paired" }).state;
-  const back = step(later, { kind: "pair", nowMs: 10, mirror: "east", state: "split" }).state;
+  const later = step(state, {
+    kind: "pair",
+    nowMs: 5000,
+    mirror: "east",
+    state: "paired",
+    facts: null,
+  }).state;
+  const back = step(later, {
+    kind: "pair",
+    nowMs: 10,
+    mirror: "east",
+    state: "split",
+    facts: null,
+  }).state;
   assert.is(back.nowMs, 5000);
 });
 

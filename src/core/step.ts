@@ -259,7 +259,7 @@ function highestTerm(state: State, unjudged: readonly TermTold[]): Step {
 
 function seePair(state: State, input: Extract<Input, { kind: "pair" }>): Step {
   const was = state.pairs[input.mirror];
-  const view = { state: input.state, observedMs: input.nowMs };
+  const view = { state: input.state, observedMs: input.nowMs, facts: input.facts };
   const next: State = { ...state, pairs: { ...state.pairs, [input.mirror]: view } };
   if (was?.state === input.state) return only(next);
   const level = input.state === "paired" ? "notice" : "warning";

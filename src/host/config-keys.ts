@@ -3,6 +3,12 @@
  * where a key is none of them.
  */
 import type { Timing } from "../core/base/config.ts";
+import { commonSettings, pairSettings } from "../core/base/pair-settings.ts";
+
+/** Of any provider; which of them belong to which is checked when the provider is known. */
+const pairKeys: readonly string[] = [
+  ...new Set([commonSettings, ...Object.values(pairSettings)].flatMap((keys) => Object.keys(keys))),
+];
 
 export const timingKeys = {
   interval_ms: "intervalMs",
@@ -52,9 +58,12 @@ export const knownKeys = {
     "pvol_wwid",
     "svol_wwid",
     "enabled",
+    "installed",
     "pair",
   ],
-  "[mirrors.pair]": ["provider", "control"],
+  "[mirrors.pair]": ["provider", "writer", "reader", ...pairKeys],
+  "[mirrors.pair.writer]": pairKeys,
+  "[mirrors.pair.reader]": pairKeys,
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type TableHeader = keyof typeof knownKeys;

@@ -3,39 +3,23 @@
  * heartbeat volumes. A path means a device only on the hosts of one site, so two sites may use
  * the same path; one volume at both ends of a mirror would let a site read its own writing.
  */
-import type { MirrorConfig, PairConfig } from "../core/base/config.ts";
+import type { MirrorConfig } from "../core/base/config.ts";
 import type { Reading } from "./config-read.ts";
 import { Section } from "./config-read.ts";
 import { type Draft, labelOf, refuseRepeats, type SiteDraft } from "./config-sites.ts";
 import { shown } from "./config-text.ts";
 import type { TableNode } from "./config-tree.ts";
 import { nearest } from "./config-keys.ts";
+import { readPair } from "./config-pair.ts";
 
 export type MirrorDraft = Draft<MirrorConfig> & { readonly label: string };
 
 /** A record lists at most 8 paths from one site to another: the network and 7 mirrors. */
 export const mirrorsPerDirectionMax = 7;
-/** A path of a local socket is at most this many bytes on Linux. */
-export const socketPathMax = 107;
 
 function wwidFault(text: string): string | null {
   if (/^[\x21-\x7e]{1,200}$/.test(text)) return null;
   return `${shown(text)} is no identity; copy it from /sys/block/DEVICE/device/wwid or udev`;
-}
-
-function readPair(reading: Reading, mirror: Section): PairConfig | null {
-  const table = mirror.tableOf("pair");
-  if (!table) return mirror.has("pair") ? null : { provider: "none" };
-  const pair = new Section(reading, table, mirror.field("pair"), "[mirrors.pair]");
-  const provider = pair.choice("provider", ["embedded", "none"], null);
-  if (provider === "embedded") {
-    const control = pair.path("control", "/run/mirrorbeat/copy.sock", null, socketPathMax);
-    return control === null ? null : { provider, control };
-  }
-  if (provider === "none" && pair.has("control")) {
-    pair.fault("control", 'belongs to provider = "embedded"; remove this line');
-  }
-  return provider === null ? null : { provider: "none" };
 }
 
 function readMirror(reading: Reading, table: TableNode, label: string): MirrorDraft {
@@ -52,6 +36,7 @@ function readMirror(reading: Reading, table: TableNode, label: string): MirrorDr
     pvolWwid: wwid("pvol_wwid"),
     svolWwid: wwid("svol_wwid"),
     enabled: section.flag("enabled", true),
+    installed: section.flag("installed", true),
     pair: readPair(reading, section),
   };
 }

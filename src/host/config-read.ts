@@ -111,6 +111,10 @@ export class Section {
     return this.table.entries.has(key);
   }
 
+  keys(): readonly string[] {
+    return [...this.table.entries.keys()];
+  }
+
   fault(key: string, message: string): null {
     this.reading.fault(this.field(key), message);
     return null;

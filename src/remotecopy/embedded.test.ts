@@ -5,13 +5,25 @@ import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Answer, serveUnix } from "../host/unix-server.ts";
-import { commandNames, parseCommand, parseView } from "./command.ts";
+import { commandNames, parseCommand, parseView } from "./embedded/command.ts";
 import { askCopy, embeddedProvider } from "./embedded.ts";
-import { answer } from "./serve.ts";
-import { Folder, startBench } from "./testing/bench.ts";
+import { directedEvidence } from "./evidence.ts";
+import { answer } from "./embedded/serve.ts";
+import { Folder, startBench } from "./embedded/testing/bench.ts";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-provider-"));
 const file = path.join(folder, "s");
+
+const providerAt = (control: string, nowMs = () => performance.now()) =>
+  embeddedProvider({
+    mirror: "m",
+    end: "writer",
+    own: { control },
+    peer: { control },
+    device: "/p",
+    peerDevice: "/s",
+    nowMs,
+  });
 
 async function withAnswers(handler: () => Answer | Promise<Answer>, body: () => Promise<void>) {
   const served = await serveUnix({ path: file, handler });
@@ -21,20 +33,20 @@ async function withAnswers(handler: () => Answer | Promise<Answer>, body: () => 
 }
 
 test("nobody there, too late, or not the answer of a copy: not ok, with a reason", async () => {
-  const provider = embeddedProvider(file);
-  const unasked = await provider.query(1000);
-  assert.match(unasked.ok ? "" : unasked.reason, "nobody answers");
+  const provider = providerAt(file);
+  const unasked = await provider.query("local", 1000);
+  assert.match(unasked.ok ? "" : unasked.message, "nobody answers");
   await withAnswers(
     () => new Promise<Answer>(() => {}),
     async () => {
-      const late = await provider.query(50);
-      assert.match(late.ok ? "" : late.reason, "no answer in time");
+      const late = await provider.query("local", 50);
+      assert.match(late.ok ? "" : late.message, "no answer in time");
     },
   );
   for (const value of [null, 1, {}, { schema: 1, state: "fine", percent: 1, cause: "" }]) {
     await withAnswers(
       () => ({ ok: true, value }),
-      async () => assert.not((await provider.query(1000)).ok),
+      async () => assert.not((await provider.query("local", 1000)).ok),
     );
   }
 });
@@ -46,15 +58,15 @@ test("a running copy is asked and commanded; the time of the answer is that of t
   const served = await serveUnix({ path: file, handler });
   assert.ok(served.ok);
   let clockMs = 1000;
-  const provider = embeddedProvider(file, () => clockMs++);
-  const simplex = await provider.query(1000);
-  assert.is(simplex.ok && simplex.evidence, "split");
+  const provider = providerAt(file, () => clockMs++);
+  const simplex = await provider.query("local", 1000);
+  assert.is(simplex.ok && directedEvidence(simplex.local, "writer"), "split");
   assert.is(simplex.ok && simplex.observedMs, 1000);
   assert.ok((await askCopy(file, { name: "create", ms: 0 }, 1000)).ok);
   await bench.reach("paired");
-  const paired = await provider.query(1000);
-  assert.is(paired.ok && paired.state, "paired");
-  assert.is(paired.ok && paired.percent, 100);
+  const paired = await provider.query("local", 1000);
+  assert.is(paired.ok && paired.local.state, "paired");
+  assert.is(paired.ok && paired.local.percent, 100);
   const lag = await askCopy(file, { name: "lag", ms: 70 }, 1000);
   assert.is(lag.ok && parseView(lag.value)?.lagMs, 70);
   const refused = await askCopy(file, { name: "create", ms: 0 }, 1000);

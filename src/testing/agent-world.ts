@@ -23,7 +23,7 @@ import type { StatusObject } from "../core/step/status.ts";
 import { controlSocketName } from "../agent/names.ts";
 import { journalFile, journalFileOld } from "../host/journal.ts";
 import { type Answer, request } from "../host/unix-server.ts";
-import type { CommandName } from "../remotecopy/command.ts";
+import type { CommandName } from "../remotecopy/embedded/command.ts";
 import { askCopy } from "../remotecopy/embedded.ts";
 import { openTestLan, type TestLan } from "./agent-lan.ts";
 import { type Loops, openLoops } from "./agent-loops.ts";

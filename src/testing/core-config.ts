@@ -45,6 +45,7 @@ function mirrorOf(name: string, way: string): MirrorConfig {
     pvolWwid: null,
     svolWwid: null,
     enabled: true,
+    installed: true,
     pair: { provider: "none" },
   };
 }

@@ -494,7 +494,8 @@ export class World {
 
   #queryPair(agent: Agent, mirror: string): void {
     const { pair: state, pairAnswers } = this.volume(mirror);
-    if (pairAnswers) this.apply(agent, { kind: "pair", nowMs: this.nowMs, mirror, state });
+    if (pairAnswers)
+      this.apply(agent, { kind: "pair", nowMs: this.nowMs, mirror, state, facts: null });
   }
 
   /** Cuts or mends the remote link. What was written meanwhile arrives after it, in its order. */

@@ -67,7 +67,21 @@ function mirrorLines(mirror: MirrorConfig): readonly Line[] {
     pvol_wwid: mirror.pvolWwid,
     svol_wwid: mirror.svolWwid,
     enabled: mirror.enabled,
+    installed: mirror.installed,
   });
+}
+
+function pairBlocks({ name, pair }: MirrorConfig): readonly Block[] {
+  const prefix = `mirrors.${name}.pair.`;
+  const head = (tail: string): string => `[mirrors.pair${tail}]`;
+  const provider = { provider: pair.provider };
+  const block = { header: head(""), indent: "  ", lines: linesOf(prefix, provider) };
+  if (pair.provider === "none") return [block];
+  const ends = (["writer", "reader"] as const).map((end) => {
+    const lines = linesOf(`${prefix}${end}.`, pair[end]);
+    return { header: head(`.${end}`), indent: "    ", lines };
+  });
+  return [block, ...ends];
 }
 
 function topLines(config: Config): readonly Line[] {
@@ -114,10 +128,9 @@ function blocksOf(config: Config): readonly Block[] {
       ];
     }),
     ...config.mirrors.flatMap((mirror): Block[] => {
-      const pair = linesOf(`mirrors.${mirror.name}.pair.`, { ...mirror.pair });
       return [
         { header: "[[mirrors]]", indent: "", lines: mirrorLines(mirror) },
-        { header: "[mirrors.pair]", indent: "  ", lines: pair },
+        ...pairBlocks(mirror),
       ];
     }),
   ];

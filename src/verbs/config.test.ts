@@ -19,6 +19,12 @@ const good = "fixtures/config/good.toml";
 const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   runVerb(configVerb, args, env);
 
+const copyEnd = (control: string) => ({
+  query_limit_ms: 2000,
+  change_limit_ms: 60_000,
+  control,
+});
+
 test("check says ok first and the next command last", async () => {
   const { code, out, err } = await run(["check", "--config", good]);
   assert.is(code, exitCodes.ok);
@@ -164,8 +170,9 @@ const anyConfig: fc.Arbitrary<Config> = fc
         pvolWwid: flag(index) ? `naa.${index}` : null,
         svolWwid: null,
         enabled: flag(index + 4),
+        installed: flag(index + 5),
         pair: flag(index + 8)
-          ? { provider: "embedded", control: "/run/c.sock" }
+          ? { provider: "embedded", writer: copyEnd("/run/w.sock"), reader: copyEnd("/run/r.sock") }
           : { provider: "none" },
       }),
     );

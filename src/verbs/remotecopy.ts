@@ -13,10 +13,10 @@ import {
   parseView,
   takesMs,
   tearMsMax,
-} from "../remotecopy/command.ts";
+} from "../remotecopy/embedded/command.ts";
 import { askCopy } from "../remotecopy/embedded.ts";
-import type { PairState } from "../remotecopy/provider.ts";
-import { type CopyOptions, runCopy } from "../remotecopy/serve.ts";
+import type { CopyState } from "../remotecopy/embedded/pair-state.ts";
+import { type CopyOptions, runCopy } from "../remotecopy/embedded/serve.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
 
@@ -238,7 +238,7 @@ function pairedText(view: CopyView, control: string): string {
   return `paired: ${view.pvol} -> ${view.svol}, ${view.blocks} blocks, control ${control}\n`;
 }
 
-function stateLine(from: PairState, to: PairState, cause: string): string {
+function stateLine(from: CopyState, to: CopyState, cause: string): string {
   const level = to === "suspended-by-error" ? "warning" : "notice";
   const fields = { was: from, state: to, reason: cause || "-" };
   return `${eventLine(wallText(realClock.wallNs()), { level, ev: "pair", fields })}\n`;

@@ -5,6 +5,9 @@
  * Times are milliseconds. Names are lower-case ASCII, 1 to 15 characters (they are written into
  * 16-byte fields of the records).
  */
+import type { PairConfig } from "./pair-settings.ts";
+
+export type { PairConfig };
 export type Policy = "notify" | "operator";
 export type DetectorKind = "fixed" | "adaptive";
 
@@ -53,10 +56,6 @@ export type SiteConfig = {
   readonly hosts: readonly HostConfig[];
 };
 
-export type PairConfig =
-  | { readonly provider: "none" }
-  | { readonly provider: "embedded"; readonly control: string };
-
 export type MirrorConfig = {
   readonly name: string;
   readonly writer: string;
@@ -69,6 +68,8 @@ export type MirrorConfig = {
   readonly pvolWwid: string | null;
   readonly svolWwid: string | null;
   readonly enabled: boolean;
+  /** false: it takes no part before `mirrorbeat install` at its writing site. */
+  readonly installed: boolean;
   readonly pair: PairConfig;
 };
 

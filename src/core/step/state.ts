@@ -52,7 +52,19 @@ export type Peer = {
   readonly verdict: Verdict | null;
 };
 
-export type PairView = { readonly state: PairEvidence; readonly observedMs: number };
+/** What is known of a mirror's pair: its worth as evidence, and the array's words for people. */
+export type PairView = {
+  readonly state: PairEvidence;
+  readonly observedMs: number;
+  readonly facts: PairFacts | null;
+};
+export type PairFacts = {
+  readonly role: string;
+  readonly native: string;
+  readonly percent: number | null;
+  /** Why it is not as it should be, or could not be asked; empty otherwise. */
+  readonly cause: string;
+};
 
 export type Takeover = {
   readonly id: number;
@@ -170,6 +182,7 @@ export type Input =
       readonly nowMs: number;
       readonly mirror: string;
       readonly state: PairEvidence;
+      readonly facts: PairFacts | null;
     }
   /** A record of our own site, read from our own PVOL. */
   | { readonly kind: "sibling"; readonly nowMs: number; readonly record: HeartbeatRecord }

@@ -17,8 +17,8 @@ import { ChangeQueue } from "./change-queue.ts";
 import type { Command, CopyView } from "./command.ts";
 import { Copier } from "./copier.ts";
 import { Pace } from "./pace.ts";
-import { type PairEvent, transition } from "./pair-state.ts";
-import { evidenceOf, type PairState } from "./provider.ts";
+import { evidenceOf } from "../evidence.ts";
+import { type CopyState, type PairEvent, transition } from "./pair-state.ts";
 import { type Run, ScanPlan } from "./scan-plan.ts";
 import type { CopyFault, Volume } from "./volume.ts";
 
@@ -30,7 +30,7 @@ export type EngineOptions = {
   readonly tearMs: number;
   /** Monotonic. */
   readonly nowMs: () => number;
-  readonly onState: (from: PairState, to: PairState, cause: string) => void;
+  readonly onState: (from: CopyState, to: CopyState, cause: string) => void;
 };
 
 export type Obeyed =
@@ -57,7 +57,7 @@ export class Engine {
   private readonly queue: ChangeQueue;
   private readonly plan: ScanPlan;
   private readonly pace: Pace;
-  private state: PairState = "simplex";
+  private state: CopyState = "simplex";
   private cause = "";
   private link: "up" | "cut" = "up";
   private lagMs: number;

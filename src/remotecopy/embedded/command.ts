@@ -1,6 +1,7 @@
 /** What can be asked of a running copy, and what it answers: one list for both ends of the socket. */
-import { type JsonObject, isObject } from "../host/json-lines.ts";
-import { type PairEvidence, type PairState, pairStates } from "./provider.ts";
+import { type JsonObject, isObject } from "../../host/json-lines.ts";
+import type { PairEvidence } from "../evidence.ts";
+import { type CopyState, copyStates } from "./pair-state.ts";
 
 export const commandNames = [
   "query", "split", "resync", "create", "delete", "cut", "heal", "lag", "tear", "stop",
@@ -15,7 +16,7 @@ export const tearMsMax = 1000;
 
 export type CopyView = {
   readonly schema: 1;
-  readonly state: PairState;
+  readonly state: CopyState;
   readonly evidence: PairEvidence;
   readonly cause: string;
   readonly percent: number;
@@ -70,7 +71,7 @@ export function msFault(name: CommandName, ms: unknown): string | null {
 export function parseView(value: unknown): CopyView | null {
   if (!isObject(value)) return null;
   const { schema, state, percent, lastCopyAgoMs, cause } = value as Record<string, unknown>;
-  if (schema !== 1 || !pairStates.some((known) => known === state)) return null;
+  if (schema !== 1 || !copyStates.some((known) => known === state)) return null;
   if (typeof percent !== "number" || typeof cause !== "string") return null;
   if (lastCopyAgoMs !== null && typeof lastCopyAgoMs !== "number") return null;
   return value as CopyView;

@@ -7,8 +7,8 @@ import {
   type FaultDevice,
   faultDeviceMissing,
   startFaultDevice,
-} from "../device/testing/fault-device.ts";
-import { testWhere } from "../testing/where.ts";
+} from "../../device/testing/fault-device.ts";
+import { testWhere } from "../../testing/where.ts";
 import {
   type Bench,
   type BenchOptions,

@@ -4,8 +4,8 @@
  * evidently a copy of a heartbeat volume.
  */
 import { readFile, realpath, stat } from "node:fs/promises";
-import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
-import { type BlockDevice, blockBytes, type BlockIo, type OpenFault } from "../device/block.ts";
+import { type ExitCode, exitCodes, type Refusal } from "../../core/base/exit-codes.ts";
+import { type BlockDevice, blockBytes, type BlockIo, type OpenFault } from "../../device/block.ts";
 import { type Run, runBlocksMax } from "./scan-plan.ts";
 import { Volume } from "./volume.ts";
 

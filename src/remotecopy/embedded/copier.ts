@@ -9,8 +9,8 @@
  * is not copied without another that its writer wrote first. A writer that never pauses gets the
  * last of a few readings.
  */
-import { assert } from "../core/base/assert.ts";
-import { blockBytes } from "../device/block.ts";
+import { assert } from "../../core/base/assert.ts";
+import { blockBytes } from "../../device/block.ts";
 import type { ChangeSet } from "./change-queue.ts";
 import type { Run } from "./scan-plan.ts";
 import { type CopyFault, type Volume, writeBlocksMax } from "./volume.ts";

@@ -1,10 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type PairEvent, transition } from "./pair-state.ts";
-import { evidenceOf, type PairState, pairStates } from "./provider.ts";
+import { type CopyState, copyStates, type PairEvent, transition } from "./pair-state.ts";
 
 /** All thirty: "=" is no change, "-" is refused. */
-const table: Readonly<Record<PairState, Readonly<Record<PairEvent, PairState | "=" | "-">>>> = {
+const table: Readonly<Record<CopyState, Readonly<Record<PairEvent, CopyState | "=" | "-">>>> = {
   simplex: {
     create: "copying", delete: "=", split: "-", resync: "-", copied: "-", failed: "-",
   }, // biome-ignore format: one row
@@ -25,24 +24,13 @@ const table: Readonly<Record<PairState, Readonly<Record<PairEvent, PairState | "
 };
 
 test("every transition", () => {
-  for (const state of pairStates) {
+  for (const state of copyStates) {
     for (const [event, wanted] of Object.entries(table[state])) {
       const found = transition(state, event as PairEvent);
       const text = found.kind === "to" ? found.state : found.kind === "same" ? "=" : "-";
       assert.is(text, wanted, `${state} ${event}`);
     }
   }
-});
-
-test("what each state is worth as evidence", () => {
-  const evidence = pairStates.map((state) => [state, evidenceOf(state)]);
-  assert.equal(Object.fromEntries(evidence), {
-    simplex: "split",
-    copying: "copying",
-    paired: "paired",
-    "suspended-by-operator": "split",
-    "suspended-by-error": "suspended",
-  });
 });
 
 test.run();

@@ -3,8 +3,8 @@ import { readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type BlockIo, openBlockIo } from "../device/block.ts";
-import { needProgram, needRoot, testWhere } from "../testing/where.ts";
+import { type BlockIo, openBlockIo } from "../../device/block.ts";
+import { needProgram, needRoot, testWhere } from "../../testing/where.ts";
 import { openPair } from "./open-pair.ts";
 import { block, Folder } from "./testing/bench.ts";
 

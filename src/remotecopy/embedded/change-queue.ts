@@ -10,7 +10,7 @@
  * Invariants: sets are in the order of their scans; a set's blocks are in ascending order; after
  * each push there are at most `setsMax` sets, and at most `blocksMax` blocks or a single set.
  */
-import { assert } from "../core/base/assert.ts";
+import { assert } from "../../core/base/assert.ts";
 
 export type ChangeSet = {
   /** When its scan began. */

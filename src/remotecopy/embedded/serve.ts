@@ -2,16 +2,16 @@
  * The embedded remote copy as a process: opens the pair, copies until it is told to stop, and
  * answers on its control socket meanwhile.
  */
-import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
-import { type BlockIo, openBlockIo } from "../device/block.ts";
-import { realClock } from "../host/clock.ts";
-import type { JsonObject } from "../host/json-lines.ts";
-import { type Answer, type Served, serveUnix } from "../host/unix-server.ts";
+import { type ExitCode, exitCodes, type Refusal } from "../../core/base/exit-codes.ts";
+import { type BlockIo, openBlockIo } from "../../device/block.ts";
+import { realClock } from "../../host/clock.ts";
+import type { JsonObject } from "../../host/json-lines.ts";
+import { type Answer, type Served, serveUnix } from "../../host/unix-server.ts";
 import { watchChanges } from "./change-news.ts";
 import { type CopyView, parseCommand } from "./command.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { openPair, type PairPaths } from "./open-pair.ts";
-import type { PairState } from "./provider.ts";
+import type { CopyState } from "./pair-state.ts";
 
 export type CopyOptions = PairPaths &
   Pick<EngineOptions, "scanMs" | "lagMs" | "linkTimeoutMs" | "autoResync" | "tearMs"> & {
@@ -19,7 +19,7 @@ export type CopyOptions = PairPaths &
     readonly force: boolean;
     /** Begin without a pair: nothing is copied before a "create". */
     readonly simplex: boolean;
-    readonly onState: (from: PairState, to: PairState, cause: string, view: CopyView) => void;
+    readonly onState: (from: CopyState, to: CopyState, cause: string, view: CopyView) => void;
     /** A fault of the program itself, met by a command. */
     readonly onFault: (error: unknown) => void;
   };

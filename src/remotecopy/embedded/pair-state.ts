@@ -9,20 +9,30 @@
  *
  *   delete leads from anywhere to simplex; resync leads from both suspended states to copying.
  */
-import type { PairState } from "./provider.ts";
+import type { PairState } from "../provider.ts";
+
+/** The states that this copy can be in. */
+export const copyStates = [
+  "simplex",
+  "copying",
+  "paired",
+  "suspended-by-operator",
+  "suspended-by-error",
+] as const satisfies readonly PairState[];
+export type CopyState = (typeof copyStates)[number];
 
 export type PairEvent = "create" | "delete" | "split" | "resync" | "copied" | "failed";
 
 export type Transition =
-  | { readonly kind: "to"; readonly state: PairState }
+  | { readonly kind: "to"; readonly state: CopyState }
   /** It is so already. */
   | { readonly kind: "same" }
   | { readonly kind: "refused"; readonly message: string };
 
-const to = (state: PairState): Transition => ({ kind: "to", state });
+const to = (state: CopyState): Transition => ({ kind: "to", state });
 const same: Transition = { kind: "same" };
 
-export function transition(state: PairState, event: PairEvent): Transition {
+export function transition(state: CopyState, event: PairEvent): Transition {
   const refused: Transition = { kind: "refused", message: `not possible while ${state}` };
   switch (event) {
     case "create":

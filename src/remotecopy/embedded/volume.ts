@@ -2,8 +2,8 @@
  * PVOL and SVOL as runs of blocks. A transfer that fails or is late is a fault, as a value; a lane
  * that the kernel has not given back is one too, so nothing is ever sent past a late write.
  */
-import { assert } from "../core/base/assert.ts";
-import { type BlockDevice, blockBytes, type IoOutcome, type Lane } from "../device/block.ts";
+import { assert } from "../../core/base/assert.ts";
+import { type BlockDevice, blockBytes, type IoOutcome, type Lane } from "../../device/block.ts";
 import { type Run, runBlocksMax } from "./scan-plan.ts";
 
 export type CopyFault = {

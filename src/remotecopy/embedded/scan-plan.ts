@@ -8,7 +8,7 @@
  * Invariants: every region is read once a sweep, whatever changes elsewhere; what one scan reads is
  * bounded.
  */
-import { assert } from "../core/base/assert.ts";
+import { assert } from "../../core/base/assert.ts";
 
 /** Blocks `first` to `first + count - 1`. */
 export type Run = { readonly first: number; readonly count: number };

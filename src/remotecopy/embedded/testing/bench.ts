@@ -9,12 +9,12 @@ import {
   type BlockIo,
   type Lane,
   openBlockIo,
-} from "../../device/block.ts";
+} from "../../../device/block.ts";
 import { watchChanges } from "../change-news.ts";
 import type { CommandName } from "../command.ts";
 import { Engine, type EngineOptions, type Obeyed } from "../engine.ts";
 import { openPair } from "../open-pair.ts";
-import type { PairState } from "../provider.ts";
+import type { CopyState } from "../pair-state.ts";
 
 export const limitMs = 10_000;
 const ioMs = 5000;
@@ -113,11 +113,11 @@ export type Bench = {
   readonly engine: Engine;
   readonly pvol: Hand;
   readonly svol: Hand;
-  readonly states: PairState[];
+  readonly states: CopyState[];
   readonly order: (name: CommandName, ms?: number) => Promise<Obeyed>;
   /** An order that must not be refused. */
   readonly obey: (name: CommandName, ms?: number) => Promise<void>;
-  readonly reach: (state: PairState) => Promise<void>;
+  readonly reach: (state: CopyState) => Promise<void>;
   /** Paired, and nothing is on its way. */
   readonly settle: () => Promise<void>;
   readonly equal: () => Promise<boolean>;
@@ -136,7 +136,7 @@ export async function startBench(
   const pairOptions = { limitMs: options.limitMs ?? ioMs, force, lock: false };
   const pair = await openPair(io, { pvol, svol }, pairOptions);
   if (!pair.ok) throw new Error(pair.refusal.message);
-  const states: PairState[] = [];
+  const states: CopyState[] = [];
   const engine = new Engine(pair.pvol, pair.svol, {
     scanMs: 5,
     lagMs: 0,

@@ -2,7 +2,7 @@
 /** The engine on plain files, and on loop devices of both sector sizes. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { needProgram, needRoot, testWhere } from "../testing/where.ts";
+import { needProgram, needRoot, testWhere } from "../../testing/where.ts";
 import {
   type Bench,
   type BenchOptions,

@@ -1,0 +1,228 @@
+/**
+ * One change of a pair, for every provider alike: identity, state before, the array's commands,
+ * state after. What became of it is told from the states alone. A change that was cut short, or
+ * whose end cannot be seen, is `indeterminate`: look again before anything is tried again.
+ */
+import type { PairVerb } from "../core/base/pair-settings.ts";
+import type {
+  Change,
+  FaultClass,
+  IdentityAnswer,
+  PairAnswer,
+  PairProvider,
+  PairView,
+  Performed,
+} from "./provider.ts";
+
+type Known = Extract<PairAnswer, { ok: true }>;
+
+export type Outcome = {
+  readonly kind: "done" | "noop" | "in-progress" | "refused" | "indeterminate";
+  /** null unless refused or indeterminate. */
+  readonly class: FaultClass | null;
+  /** One line for people. */
+  readonly message: string;
+  readonly before: PairAnswer | null;
+  readonly after: PairAnswer | null;
+  /** What was sent to the array, or would have been. */
+  readonly commands: readonly string[];
+};
+
+export type ChangeOptions = {
+  /** The configured identity of this end; null where none is. */
+  readonly expected: string | null;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly queryLimitMs: number;
+  readonly changeLimitMs: number;
+  readonly nowMs: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+};
+
+/** Between looks at what became of a change, and how long what it reached may take to show. */
+const lookEveryMs = 200;
+const settleMs = 3000;
+
+const isCopy = ({ state }: PairView): boolean => state === "paired" || state === "copying";
+const isSuspended = ({ state }: PairView): boolean =>
+  state === "suspended-by-operator" || state === "suspended-by-error";
+
+type Rule = {
+  /** Where it need not be done any more; `began` is the role before the change. */
+  readonly isDone: (view: PairView, began: PairView) => boolean;
+  /** On its way there without more to do. */
+  readonly isUnderWay: (view: PairView, began: PairView) => boolean;
+  /** null where it may begin, else why not. */
+  readonly hinders: (known: Known) => string | null;
+  /** What `hinders` says may be overridden by force. */
+  readonly forcible: boolean;
+};
+
+const opposite = (view: PairView, began: PairView): boolean =>
+  (began.role === "primary" && view.role === "secondary") ||
+  (began.role === "secondary" && view.role === "primary");
+
+/** What each verb is meant to reach, and from where it may begin. */
+export const changeRules: Readonly<Record<PairVerb, Rule>> = {
+  create: {
+    isDone: (view) => view.state === "paired",
+    isUnderWay: (view) => view.state === "copying",
+    hinders: ({ local }) =>
+      local.state === "simplex" ? null : `there is a pair already, ${local.state}`,
+    forcible: false,
+  },
+  split: {
+    isDone: (view) => view.state === "suspended-by-operator",
+    isUnderWay: () => false,
+    hinders: ({ local }) => (isCopy(local) ? null : `nothing to split: ${local.state}`),
+    forcible: false,
+  },
+  resync: {
+    isDone: (view) => view.state === "paired",
+    isUnderWay: (view) => view.state === "copying",
+    hinders: ({ local, remote }) => {
+      if (remote?.state === "takeover") {
+        return "the other site took its volume over: a resync would overwrite it";
+      }
+      return isSuspended(local) ? null : `nothing to resynchronise: ${local.state}`;
+    },
+    forcible: false,
+  },
+  swap: {
+    isDone: (view, began) => view.state === "paired" && opposite(view, began),
+    isUnderWay: (view, began) => view.state === "copying" && opposite(view, began),
+    hinders: ({ local, remote }) => {
+      if (local.state !== "paired") return `only a pair that is paired is swapped: ${local.state}`;
+      if (remote === null) return "the other end cannot be asked, so it is not known to be paired";
+      return remote.state === "paired" ? null : `the other end is ${remote.state}`;
+    },
+    forcible: false,
+  },
+  takeover: {
+    isDone: (view) =>
+      view.writable === true && (view.state === "takeover" || view.role === "primary"),
+    isUnderWay: () => false,
+    hinders: ({ local }) => {
+      if (local.state === "copying") return "the copy is not complete: what it holds is of no use";
+      if (local.role === "primary") return "this end is the primary already";
+      if (local.state === "simplex" || local.role === "none") return "there is no pair";
+      if (local.state === "paired") return null;
+      return `this end is ${local.state}: what the other site wrote since is lost`;
+    },
+    forcible: true,
+  },
+  remove: {
+    isDone: (view) => view.state === "simplex",
+    isUnderWay: () => false,
+    hinders: () => null,
+    forcible: false,
+  },
+};
+
+/** Why the identity forbids a change; null where it is the expected volume. */
+export function identityFault(answer: IdentityAnswer, expected: string | null): string | null {
+  if (!answer.ok) return `which volume this is cannot be told: ${answer.message}`;
+  const { own } = answer.identity;
+  if (expected === null) {
+    return `no identity is configured for this end; if it is this volume, add: identity = "${own}"`;
+  }
+  if (own === expected) return null;
+  return `this is volume ${own}, but ${expected} is configured; nothing was changed`;
+}
+
+const text = (view: PairView): string =>
+  `${view.state}, ${view.role}${view.native ? ` (${view.native})` : ""}`;
+
+/** Carries one change out, or says why not; never throws. */
+export async function changePair(
+  provider: PairProvider,
+  verb: PairVerb,
+  options: ChangeOptions,
+): Promise<Outcome> {
+  const refuse = (
+    faultClass: FaultClass,
+    message: string,
+    before: PairAnswer | null = null,
+    commands: readonly string[] = [],
+  ): Outcome => ({ kind: "refused", class: faultClass, message, before, after: before, commands });
+
+  if (!provider.capabilities.verbs.includes(verb)) {
+    return refuse("unsupported", `this remote copy has no ${verb}`);
+  }
+  const identified = await provider.identify(options.queryLimitMs);
+  const foreign = identityFault(identified, options.expected);
+  if (foreign !== null) {
+    return refuse(identified.ok ? "identity" : identified.class, foreign);
+  }
+  const scope = provider.capabilities.remoteQuery ? "both" : "local";
+  const before = await provider.query(scope, options.queryLimitMs);
+  if (!before.ok) return refuse(before.class, `its state cannot be told: ${before.message}`);
+  const rule = changeRules[verb];
+  if (verb !== "swap" && rule.isDone(before.local, before.local)) {
+    const message = `nothing to do: ${text(before.local)}`;
+    return { kind: "noop", class: null, message, before, after: before, commands: [] };
+  }
+  const change: Change = { verb, before, force: options.force };
+  const commands = provider.commands(change);
+  if (verb !== "swap" && rule.isUnderWay(before.local, before.local)) {
+    const message = `under way already: ${text(before.local)}`;
+    return { kind: "in-progress", class: null, message, before, after: before, commands: [] };
+  }
+  const hindrance = rule.hinders(before);
+  if (hindrance !== null && !(rule.forcible && options.force)) {
+    const remedy = rule.forcible ? "; --force overrides this" : "";
+    return refuse("wrong-state", `${hindrance}${remedy}`, before, commands);
+  }
+  if (options.dryRun) {
+    const message = `would be sent while ${text(before.local)}`;
+    return { kind: "noop", class: null, message, before, after: before, commands };
+  }
+  return performAndLook(provider, change, commands, options);
+}
+
+async function performAndLook(
+  provider: PairProvider,
+  change: Change,
+  commands: readonly string[],
+  options: ChangeOptions,
+): Promise<Outcome> {
+  const performed = await provider.perform(change, options.changeLimitMs);
+  const { before, verb } = change;
+  if (performed.kind === "not-begun") {
+    const { class: faultClass, message } = performed.fault;
+    return { kind: "refused", class: faultClass, message, before, after: before, commands };
+  }
+  const rule = changeRules[verb];
+  const untilMs = options.nowMs() + settleMs;
+  for (;;) {
+    const after = await provider.query("local", options.queryLimitMs);
+    const base = { before, after, commands };
+    if (after.ok && rule.isDone(after.local, before.local)) {
+      return { kind: "done", class: null, message: text(after.local), ...base };
+    }
+    if (after.ok && rule.isUnderWay(after.local, before.local)) {
+      return { kind: "in-progress", class: null, message: text(after.local), ...base };
+    }
+    if (options.nowMs() >= untilMs) return undecided(base, performed);
+    await options.pause(lookEveryMs);
+  }
+}
+
+/** Neither reached nor on its way: refused only if the commands ended and nothing has changed. */
+function undecided(
+  base: Pick<Outcome, "after" | "commands"> & { readonly before: Known },
+  performed: Exclude<Performed, { kind: "not-begun" }>,
+): Outcome {
+  const { before, after } = base;
+  const { detail } = performed;
+  if (after?.ok && performed.kind === "ended" && sameState(after.local, before.local)) {
+    const message = `the array left it ${text(after.local)}: ${detail}`;
+    return { kind: "refused", class: "array-rejected", message, ...base };
+  }
+  const now = after?.ok ? text(after.local) : (after?.message ?? "not known");
+  const message = `${detail}; now: ${now}; query it before anything else`;
+  const faultClass = after && !after.ok ? after.class : "timeout";
+  return { kind: "indeterminate", class: faultClass, message, ...base };
+}
+
+const sameState = (a: PairView, b: PairView): boolean => a.state === b.state && a.role === b.role;

@@ -1,0 +1,20 @@
+/** The provider for vendor: not written yet. */
+import type { ProviderContext } from "./open-provider.ts";
+import { fault, type PairProvider } from "./provider.ts";
+
+export function vendorProvider(_context: ProviderContext): PairProvider {
+  const none = fault("unsupported", "not written yet");
+  return {
+    capabilities: {
+      verbs: [],
+      copying: "either",
+      secondaryRead: "none",
+      remoteQuery: false,
+      atomicSwap: false,
+    },
+    identify: () => Promise.resolve(none),
+    query: () => Promise.resolve(none),
+    commands: () => [],
+    perform: () => Promise.resolve({ kind: "not-begun", fault: none }),
+  };
+}
