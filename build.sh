@@ -10,7 +10,9 @@ build.sh [VERB]      from a fresh clone, nothing else to do first
   (none)             build dist/: the program, runnable from any folder
   demo [OPTIONS]     two sites on this machine, each fault in turn (no root)
   test [FILTER...]   native tests under sanitizers, then every test of src
+  conformance NAME   the checks that every remote copy must pass, on that one
   lint               types, import rules, format
+  lab NAME VERB      real remote copies on this machine (docs/lab.md): qemu, drbd
   bench [--soak]     figures beside sbd, sanlock and a bare Node timer
   smoke              the bundle on Node 20, 22 and 24
   clean              remove what was built
@@ -66,13 +68,41 @@ lint() {
   npx --no-install biome format src
 }
 
+# A provider has a test file of its own; its output is shown whole: what does not apply, and why.
+conformance() {
+  names=$(cd src/remotecopy && echo *-conformance.test.ts | sed 's/-conformance\.test\.ts//g')
+  case " $names " in
+    *" ${1:-} "*) ;;
+    *) echo "build.sh: conformance needs the name of one remote copy: $names" >&2; exit 64 ;;
+  esac
+  [ $# -eq 1 ] || { echo "build.sh: one word too many: $2" >&2; exit 64; }
+  prepare
+  TEST_OUT=".build/conformance-$1" TEST_SHOW=1 \
+    exec node src/tooling/run-tests.mjs .build/native "remotecopy/$1-conformance.test.ts"
+}
+
+# Each lab is a tool of its own: src/tooling/lab-NAME.mjs.
+lab() {
+  tool="src/tooling/lab-${1:-}.mjs"
+  if [ -z "${1:-}" ] || [ ! -f "$tool" ]; then
+    names=$(cd src/tooling && echo lab-*.mjs | sed 's/lab-//g; s/\.mjs//g')
+    echo "build.sh: lab needs the name of one: $names" >&2
+    exit 64
+  fi
+  shift
+  program
+  exec node "$tool" "$@"
+}
+
 verb=${1:-build}
 [ $# -gt 0 ] && shift
 case "$verb" in
   build) program; echo "build.sh: dist/mirrorbeat is ready" >&2 ;;
   demo) program; exec dist/mirrorbeat demo "$@" ;;
   test) program; exec node src/tooling/test-all.mjs .build/native "$@" ;;
+  conformance) conformance "$@" ;;
   lint) prepare; lint ;;
+  lab) lab "$@" ;;
   bench) program; exec node src/tooling/bench.mjs "$@" ;;
   smoke) program; exec node src/tooling/smoke.mjs "$@" ;;
   clean) rm -rf dist .build node_modules ;;

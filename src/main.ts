@@ -34,6 +34,14 @@ const verbs: Readonly<Record<string, VerbRow>> = {
   },
   enable: { about: "switch a path or host on", load: async () => switchOf("enable") },
   disable: { about: "switch a path or host off", load: async () => switchOf("disable") },
+  install: {
+    about: "bring a heartbeat mirror into use, at both sites",
+    load: async () => installOf("install"),
+  },
+  deinstall: {
+    about: "take one out of use, with no alarm",
+    load: async () => installOf("deinstall"),
+  },
   format: {
     about: "make a heartbeat volume, or repair its superblock",
     load: async () => (await import("./verbs/format.ts")).formatVerb,
@@ -58,15 +66,32 @@ const verbs: Readonly<Record<string, VerbRow>> = {
     about: "generate, add, retire or list keys",
     load: async () => (await import("./verbs/key.ts")).keyVerb,
   },
+  pair: {
+    about: "ask and change the array's pairs; needs no agent",
+    load: async () => (await import("./verbs/pair.ts")).pairVerb,
+  },
   remotecopy: {
     about: "copy PVOL to SVOL where there is no array; for trying",
     load: async () => (await import("./verbs/remotecopy.ts")).remotecopyVerb,
   },
 };
 
+/** What the program starts of itself; the help does not name it. */
+const hidden: Readonly<Record<string, VerbRow>> = {
+  "vendor-host": {
+    about: "the process that a vendor's library runs in",
+    load: async () => (await import("./verbs/vendor-host.ts")).vendorHostVerb,
+  },
+};
+
 async function switchOf(verb: "enable" | "disable"): Promise<Verb> {
   const { switchVerb } = await import("./verbs/switch.ts");
   return (args, io) => switchVerb(verb, args, io);
+}
+
+async function installOf(verb: "install" | "deinstall"): Promise<Verb> {
+  const { installVerb } = await import("./verbs/install.ts");
+  return (args, io) => installVerb(verb, args, io);
 }
 
 function usage(): string {
@@ -101,7 +126,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     io.out(`mirrorbeat ${version}, volume format ${formatVersion}\n`);
     return exitCodes.ok;
   }
-  const verb = verbs[word];
+  const verb = verbs[word] ?? hidden[word];
   if (!verb) {
     io.err(`mirrorbeat: no verb '${word}'${nearest(word)}\n`);
     return exitCodes.usage;

@@ -188,6 +188,12 @@ enum mirrorbeat_advice {
 };
 int32_t mirrorbeat_advise(mirrorbeat_io *io);
 
+/*
+ * This process is killed when its parent ends, even while a call of another library hangs in it.
+ * Needs no handle; takes whatever pointer.
+ */
+int32_t mirrorbeat_end_with_parent(const void *unused);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,7 +2,8 @@
  * The agent: the shell around step(). It turns reads, datagrams, clocks and commands into inputs,
  * and carries out the actions. It moves values and decides nothing.
  */
-import { type Config, type HostConfig, ownHost, ownSite, siteNamed } from "../core/base/config.ts";
+import { type Config, ownHost, ownSite, siteNamed } from "../core/base/config.ts";
+import { type Devices, takesPart } from "../core/base/devices.ts";
 import type { CoreEvent } from "../core/base/event.ts";
 import type { ExitCode } from "../core/base/exit-codes.ts";
 import type { Read } from "../core/observation.ts";
@@ -15,19 +16,21 @@ import { isNewestWord } from "../core/step/see.ts";
 import {
   type Action,
   type Input,
+  type InstallWish,
   networkPath,
   type State,
   type SwitchTarget,
 } from "../core/step/state.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Endpoint } from "../network/endpoint.ts";
+import { openToInstall, probeUninstalled } from "./installing.ts";
 import { addressees, drainLan, sendLan } from "./lan.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, switched } from "./memory.ts";
 import { MirrorOut } from "./mirror-out.ts";
 import type { PairWatch } from "./pairs.ts";
 import { runSchedule, type Schedule } from "./schedule.ts";
 import type { EchoSet, Writer } from "./seal.ts";
-import type { OwnVolume, PeerVolume, Ready } from "./startup.ts";
+import { type OwnVolume, type PeerVolume, type Ready, slotsOf } from "./startup.ts";
 import { type Poll, Reader } from "./svol.ts";
 
 /** What the agent needs of the world beside its volumes. */
@@ -36,6 +39,8 @@ export type World = {
   readonly nonce: () => bigint;
   readonly tell: (event: CoreEvent) => void;
   readonly store: (memory: Memory) => Promise<boolean>;
+  /** Empty when the device address file is durable, else why not; always ends in time. */
+  readonly storeDevices: (devices: Devices) => Promise<string>;
   readonly endpoint: () => Endpoint | null;
   readonly pairs: (onInput: (input: Input) => void) => PairWatch;
   readonly runHook: (
@@ -52,12 +57,11 @@ type Publish = Extract<Action, { kind: "publish" }>;
 
 /** Marks and switches are kept now and then; terms and incarnations at once. */
 const memoryPeriodMs = 30_000;
+/** Looks at the volumes of mirrors that are not installed. */
+const probeMs = 2000;
 /** A farewell may be lost on the way: it is sent more than once. */
 const farewellDatagrams = 3;
 const readDeadlineMsMin = 2000;
-
-const slotsOf = (hosts: readonly HostConfig[]): number =>
-  Math.max(...hosts.map((host) => host.slot)) + 1;
 
 export class Agent {
   readonly readers: Readonly<Record<string, Reader>>;
@@ -95,6 +99,7 @@ export class Agent {
       { periodMs: config.timing.intervalMs, run: () => this.beat() },
       { periodMs: config.timing.pollMs, run: () => this.poll() },
       { periodMs: config.timing.pairPollMs, run: () => this.pairs.queryAll() },
+      { periodMs: probeMs, run: () => this.probe() },
       { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
     ]);
   }
@@ -156,13 +161,11 @@ export class Agent {
   }
 
   private tellDevice(mirror: string, device: string, fault: string | null): void {
+    // What is not installed may well be missing.
+    if (!this.isInstalled(mirror)) return;
     const reason = fault === null ? {} : { reason: fault };
-    const level = fault === null ? "notice" : "warning";
-    this.world.tell({
-      level,
-      ev: "device",
-      fields: { mirror, device, ok: fault === null, ...reason },
-    });
+    const fields = { mirror, device, ok: fault === null, ...reason };
+    this.world.tell({ level: fault === null ? "notice" : "warning", ev: "device", fields });
   }
 
   private memory(): Memory {
@@ -191,6 +194,12 @@ export class Agent {
         return void this.storeTerm(action.term, action.halfDone);
       case "query-pair":
         return this.pairs.query(action.mirror);
+      case "open-volume":
+        return void this.openVolume(action.mirror);
+      case "store-devices":
+        return void this.storeDevices(action.devices);
+      case "forget-switch":
+        return this.forgetSwitch(action.mirror);
       case "run-hook":
         return this.world.runHook(action, (ok, detail) => {
           this.apply({ kind: "hook-ended", nowMs: this.nowMs(), hook: action.hook, ok, detail });
@@ -201,6 +210,23 @@ export class Agent {
         return answer?.({ code: action.code, message: action.message });
       }
     }
+  }
+
+  private async openVolume(mirror: string): Promise<void> {
+    const end = this.readers[mirror] ?? this.writers[mirror];
+    const found = await openToInstall(this.config, mirror, end);
+    this.apply({ kind: "volume-opened", ...this.times(), mirror, ...found });
+  }
+
+  private async storeDevices(devices: Devices): Promise<void> {
+    const fault = await this.world.storeDevices(devices);
+    this.apply({ kind: "devices-stored", ...this.times(), fault });
+  }
+
+  private forgetSwitch(mirror: string): void {
+    if (this.kept.mirrors[mirror] === undefined) return;
+    this.kept = switched(this.kept, { kind: "mirror", name: mirror }, true);
+    void this.world.store(this.memory());
   }
 
   private async storeTerm(term: bigint, halfDone: boolean): Promise<void> {
@@ -298,9 +324,26 @@ export class Agent {
     return { nowMs: clock.nowMs(), wallNs: clock.wallNs(), bootNs, nonce: nonce() };
   }
 
+  private times() {
+    return { nowMs: this.nowMs(), wallNs: this.world.clock.wallNs() };
+  }
+
+  private isInstalled(mirror: string): boolean {
+    return takesPart(this.current.devices.registrations[mirror]);
+  }
+
   private beat(): void {
     this.apply({ kind: "beat", ...this.beatFacts() });
-    for (const out of Object.values(this.writers)) void out.watchSiblings();
+    for (const [mirror, out] of Object.entries(this.writers)) {
+      if (this.isInstalled(mirror)) void out.watchSiblings();
+    }
+  }
+
+  private probe(): void {
+    const isOut = (mirror: string): boolean => !this.isInstalled(mirror);
+    probeUninstalled(this.readers, this.writers, isOut, (mirror, records) => {
+      if (isOut(mirror)) this.apply({ kind: "probe", ...this.times(), mirror, records });
+    });
   }
 
   private poll(): void {
@@ -326,6 +369,15 @@ export class Agent {
       const id = this.nextAnswer++;
       this.answers.set(id, resolve);
       this.apply({ kind: "takeover", nowMs: this.nowMs(), id, force });
+    });
+  }
+
+  /** Begins to install or remove a mirror; the answer says only that it has begun. */
+  install(what: InstallWish, mirror: string, force: boolean): Promise<Answer> {
+    return new Promise((resolve) => {
+      const id = this.nextAnswer++;
+      this.answers.set(id, resolve);
+      this.apply({ kind: "install", ...this.times(), id, what, mirror, force });
     });
   }
 
@@ -364,16 +416,5 @@ export class Agent {
     });
     await Promise.race([Promise.all([last, stored]), limit]);
     clearTimeout(timer);
-  }
-}
-
-function switched(kept: Switches, target: SwitchTarget, on: boolean): Switches {
-  switch (target.kind) {
-    case "network":
-      return { ...kept, network: on };
-    case "mirror":
-      return { ...kept, mirrors: { ...kept.mirrors, [target.name]: on } };
-    case "host":
-      return { ...kept, hosts: { ...kept.hosts, [target.name]: on } };
   }
 }

@@ -1,14 +1,22 @@
 /** The control socket: what a command may ask of a running agent. Requests are judged here, first. */
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { switchFault } from "../core/step/switch.ts";
-import type { State, SwitchTarget } from "../core/step/state.ts";
+import type { InstallWish, State, SwitchTarget } from "../core/step/state.ts";
 import type { Agent, Answer } from "./agent.ts";
 
 export type ControlRequest =
   | { readonly op: "status" }
   | { readonly op: "events" }
   | { readonly op: "switch"; readonly target: SwitchTarget; readonly on: boolean }
-  | { readonly op: "takeover"; readonly force: boolean };
+  | { readonly op: "takeover"; readonly force: boolean }
+  | {
+      readonly op: "install";
+      readonly what: InstallWish;
+      readonly mirror: string;
+      readonly force: boolean;
+    };
+
+const installWishes: readonly InstallWish[] = ["install", "deinstall", "deinstall-local"];
 
 function targetOf(value: unknown): SwitchTarget | null {
   if (typeof value !== "object" || value === null) return null;
@@ -28,6 +36,12 @@ export function parseRequest(value: unknown): ControlRequest | null {
       return { op: request["op"] };
     case "takeover":
       return { op: "takeover", force: request["force"] === true };
+    case "install": {
+      const what = installWishes.find((wish) => wish === request["what"]);
+      const { mirror } = request;
+      if (!what || typeof mirror !== "string") return null;
+      return { op: "install", what, mirror, force: request["force"] === true };
+    }
     case "switch": {
       const target = targetOf(request["target"]);
       if (!target || typeof request["on"] !== "boolean") return null;
@@ -56,6 +70,8 @@ export async function answerRequest(
       return { schema: 1, events: events() };
     case "takeover":
       return agent.takeover(request.force);
+    case "install":
+      return agent.install(request.what, request.mirror, request.force);
     case "switch":
       return switchNow(agent.state, agent, request.target, request.on);
   }

@@ -9,6 +9,7 @@ import path from "node:path";
 import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import type { Position } from "../core/record.ts";
 import { allOn, type Switches } from "../core/step/begin.ts";
+import type { SwitchTarget } from "../core/step/state.ts";
 import { writeFileAtomically } from "../host/atomic-file.ts";
 
 export type Memory = {
@@ -28,6 +29,18 @@ export const emptyMemory: Memory = {
   marks: {},
   switches: allOn,
 };
+/** With one more switch thrown. */
+export function switched(kept: Switches, target: SwitchTarget, on: boolean): Switches {
+  switch (target.kind) {
+    case "network":
+      return { ...kept, network: on };
+    case "mirror":
+      return { ...kept, mirrors: { ...kept.mirrors, [target.name]: on } };
+    case "host":
+      return { ...kept, hosts: { ...kept.hosts, [target.name]: on } };
+  }
+}
+
 export const memoryFile = "memory.json";
 
 export type Checksum = (bytes: Uint8Array) => number;

@@ -86,6 +86,11 @@ export class MirrorOut {
     return this.reader.volume;
   }
 
+  /** null when it is open, else why not. */
+  openNow(): Promise<string | null> {
+    return this.reader.openNow();
+  }
+
   /** Looks first, then writes. A look that fails does not forbid to write where one did not. */
   async write(body: RecordBody, set: EchoSet, final: boolean): Promise<WriteEnd> {
     if (this.looksAsked >= looksMax && !final) {

@@ -13,6 +13,7 @@ import { begin } from "../core/step/begin.ts";
 import type { State } from "../core/step/state.ts";
 import { statusObject } from "../core/step/status.ts";
 import { bootId, nonceSource, realClock } from "../host/clock.ts";
+import { storeDeviceFile } from "../host/device-file.ts";
 import { keyIdText, loadKeys } from "../host/key-file.ts";
 import { watchKeys } from "../host/key-watch.ts";
 import { serveUnix } from "../host/unix-server.ts";
@@ -111,6 +112,7 @@ async function beginDurably(
     nowMs: realClock.nowMs(),
     marks: ready.memory.marks,
     switches: ready.memory.switches,
+    devices: ready.devices,
   });
   const { incarnation } = ready;
   const kept = await inTime(store({ ...ready.memory, incarnation, term: state.term }));
@@ -126,6 +128,13 @@ async function beginDurably(
   const notes = engineRefusal === null ? [] : [{ engine, reason: engineRefusal }];
   for (const fields of faults) voice.tell({ level: "warning", ev: "device", fields });
   for (const fields of notes) voice.tell({ level: "notice", ev: "device", fields });
+  if (!ready.devicesFiled) {
+    // A full disk must not stop the beat; without the file the next start registers them again.
+    void storeDeviceFile(config.stateFolder, ready.devices).then((reason) => {
+      if (reason === "") return;
+      voice.tell({ level: "error", ev: "journal", fields: { ok: false, reason } });
+    });
+  }
   if (!kept) {
     const reason = "the memory file could not be written; it is tried again";
     voice.tell({ level: "error", ev: "journal", fields: { ok: false, reason } });
@@ -156,6 +165,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
     nonce: nonceSource(),
     tell: voice.tell,
     store,
+    storeDevices: (devices) => storeDeviceFile(config.stateFolder, devices),
     endpoint: () => lan.current,
     pairs: (onInput) => pairWatch(config, queries, onInput),
     runHook: hookRunner(config, voice.tell),

@@ -13,12 +13,15 @@ import {
   ownSite,
   siteNamed,
 } from "../core/base/config.ts";
+import { type Devices, devicesOf, takesPart } from "../core/base/devices.ts";
 import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { comparePositions } from "../core/record.ts";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
 import { blockBytes, type HeartbeatRecord, states } from "../core/sector/layout.ts";
 import type { Copy } from "../core/sector/volume.ts";
 import { type BlockIo, openBlockIo } from "../device/block.ts";
+import { realClock } from "../host/clock.ts";
+import { loadDeviceFile } from "../host/device-file.ts";
 import { loadKeys } from "../host/key-file.ts";
 import { sha256 } from "../host/digest.ts";
 import { openVolume, type Volume } from "../volume/open.ts";
@@ -45,6 +48,9 @@ export type Ready = {
   readonly clusterId: string;
   readonly keys: Keyring;
   readonly memory: Memory;
+  readonly devices: Devices;
+  /** Whether they stand in the device address file already. */
+  readonly devicesFiled: boolean;
   readonly incarnation: bigint;
   readonly term: bigint | null;
   readonly written: readonly OwnVolume[];
@@ -124,11 +130,15 @@ function openerFor(io: BlockIo, config: Config, keys: Keyring, mirror: MirrorCon
 }
 
 /** Whether the volume has room for our slot, and for the echo of every peer host. */
-function capacityFault(config: Config, mirror: MirrorConfig, volume: Volume): Refusal | null {
+export function capacityFault(
+  config: Config,
+  mirror: MirrorConfig,
+  volume: Volume,
+): Refusal | null {
   const writer = siteNamed(config, mirror.writer);
   const reader = siteNamed(config, mirror.reader);
   const highest = Math.max(...(writer?.hosts ?? []).map((host) => host.slot));
-  const peers = Math.max(...(reader?.hosts ?? []).map((host) => host.slot)) + 1;
+  const peers = slotsOf(reader?.hosts ?? []);
   const device = volume.device.path;
   if (highest >= volume.plan.slots) {
     const message = `${device}: ${volume.plan.slots} slots, but slot ${highest} is configured; format it with --slots ${highest + 1}`;
@@ -141,13 +151,17 @@ function capacityFault(config: Config, mirror: MirrorConfig, volume: Volume): Re
   return null;
 }
 
+/** Slots up to the highest one that a host of a site has. */
+export const slotsOf = (hosts: readonly HostConfig[]): number =>
+  Math.max(...hosts.map((host) => host.slot)) + 1;
+
 /** Address space for the lanes of all volumes; memory is taken only as lanes are used. */
 function areaBytesFor(config: Config): number {
   const readersPerVolume = 2;
   const lanesPerReader = 2;
   const areas = config.mirrors.map((mirror) => {
     const hosts = siteNamed(config, mirror.writer)?.hosts ?? [];
-    return 2 * blockBytes * (Math.max(...hosts.map((host) => host.slot)) + 1);
+    return 2 * blockBytes * slotsOf(hosts);
   });
   const reading = areas.reduce((sum, bytes) => sum + readersPerVolume * lanesPerReader * bytes, 0);
   return 2 * reading + (64 << 20);
@@ -233,8 +247,16 @@ function termUnknown(fault: string): Refusal {
   return { code: exitCodes.tryLater, message };
 }
 
-const isOn = (mirror: MirrorConfig, memory: Memory): boolean =>
-  mirror.enabled && memory.switches.mirrors[mirror.name] !== false;
+/** What this host remembers, from both of its files. */
+type Known = { readonly memory: Memory; readonly devices: Devices };
+
+const isInstalled = (mirror: MirrorConfig, { devices }: Known): boolean =>
+  takesPart(devices.registrations[mirror.name]);
+
+const isOn = (mirror: MirrorConfig, known: Known): boolean =>
+  mirror.enabled &&
+  known.memory.switches.mirrors[mirror.name] !== false &&
+  isInstalled(mirror, known);
 
 function networkInUse(config: Config, memory: Memory): boolean {
   const far = config.sites.filter(({ name }) => name !== config.self.site);
@@ -253,23 +275,20 @@ type OpenedMirror = {
  * begins without a volume that may come back, as long as another path works; a first start needs
  * all of them.
  */
-function refusalOf(
-  config: Config,
-  memory: Memory,
-  opened: readonly OpenedMirror[],
-): Refusal | null {
+function refusalOf(config: Config, known: Known, opened: readonly OpenedMirror[]): Refusal | null {
+  const { memory } = known;
   const firstStart = memory.term === null;
   const pathWorks =
     networkInUse(config, memory) ||
-    opened.some(({ mirror, result }) => result.ok && isOn(mirror, memory));
+    opened.some(({ mirror, result }) => result.ok && isOn(mirror, known));
   const faults = opened.flatMap(({ mirror, result }) =>
-    result.ok ? [] : [{ mirror, refusal: result.refusal }],
+    result.ok || !isInstalled(mirror, known) ? [] : [{ mirror, refusal: result.refusal }],
   );
   const isMended = (refusal: Refusal): boolean =>
     passing.has(refusal.code) || (!firstStart && pathWorks && isMishap(refusal));
   const lasting = faults.find(({ refusal }) => !isMended(refusal));
   if (lasting) return lasting.refusal;
-  const unread = faults.find(({ mirror }) => firstStart && isOn(mirror, memory));
+  const unread = faults.find(({ mirror }) => firstStart && isOn(mirror, known));
   return unread ? termUnknown(unread.refusal.message) : null;
 }
 
@@ -285,8 +304,9 @@ async function gather(
   config: Config,
   io: BlockIo,
   keys: Keyring,
-  memory: Memory,
+  known: Known,
 ): Promise<Gathered | Refusal> {
+  const { memory } = known;
   const host = ownHost(config);
   const site = ownSite(config);
   const gathered: Gathered = {
@@ -303,33 +323,34 @@ async function gather(
       return { mirror, open, result: await open() };
     }),
   );
-  const refused = refusalOf(config, memory, opened);
+  const refused = refusalOf(config, known, opened);
   if (refused) return refused;
   for (const { mirror, open, result } of opened) {
     const own = mirror.writer === site.name;
     if (!result.ok) {
-      gathered.faults.push(result.refusal.message);
+      if (isInstalled(mirror, known)) gathered.faults.push(result.refusal.message);
       if (own) gathered.written.push({ mirror, open, volume: null, newestCopy: 1 });
       else gathered.read.push({ mirror, open, volume: null });
       continue;
     }
     const { volume } = result;
-    const fault = capacityFault(config, mirror, volume);
+    const fault = isInstalled(mirror, known) ? capacityFault(config, mirror, volume) : null;
     if (fault) return fault;
     const writer = siteNamed(config, mirror.writer);
     const siteId = writer?.id ?? 0;
-    const slots = Math.max(...(writer?.hosts ?? []).map((each) => each.slot)) + 1;
+    const slots = slotsOf(writer?.hosts ?? []);
     const found = await survey(io, volume, siteId, slots, keys, host.slot, own);
     if (found.fault !== null) {
-      if (memory.term === null && isOn(mirror, memory)) return termUnknown(found.fault);
+      if (memory.term === null && isOn(mirror, known)) return termUnknown(found.fault);
       gathered.faults.push(found.fault);
     }
-    const known = own ? found.records.find((record) => record.slot === host.slot) : undefined;
-    const inUse = known
-      ? await slotInUse(io, volume, siteId, slots, keys, host, known, memory)
-      : null;
+    const last = own ? found.records.find((record) => record.slot === host.slot) : undefined;
+    const inUse =
+      last && isInstalled(mirror, known)
+        ? await slotInUse(io, volume, siteId, slots, keys, host, last, memory)
+        : null;
     if (inUse) return inUse;
-    for (const incarnation of [known?.incarnation ?? 0n, found.echoed]) {
+    for (const incarnation of [last?.incarnation ?? 0n, found.echoed]) {
       if (incarnation > gathered.incarnation) gathered.incarnation = incarnation;
     }
     for (const record of found.records) {
@@ -357,9 +378,15 @@ export async function startUp(
   if (locked) return { ok: false, refusal: locked };
   const remembered = loadMemory(config.stateFolder, (bytes) => io.crc32c(bytes));
   if (!remembered.ok) return remembered;
+  const filed = loadDeviceFile(config.stateFolder);
+  if (!filed.ok) return filed;
+  const devices = filed.devices ?? devicesOf(config, realClock.wallNs());
   const keys = keyring(loaded.keys, io);
   const clusterId = clusterIdOf(config.cluster, sha256);
-  const gathered = await gather(config, io, keys, remembered.memory);
+  const gathered = await gather(config, io, keys, {
+    memory: remembered.memory,
+    devices,
+  });
   if ("code" in gathered) return { ok: false, refusal: gathered };
   const { written, read, faults, term } = gathered;
   const incarnation = gathered.incarnation + 1n;
@@ -370,6 +397,8 @@ export async function startUp(
       clusterId,
       keys,
       memory: remembered.memory,
+      devices,
+      devicesFiled: filed.devices !== null,
       incarnation,
       term,
       written,

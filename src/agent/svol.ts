@@ -180,6 +180,15 @@ export class Reader {
     });
   }
 
+  /** Opens it now, whatever waited; null when it is open, else why not. Ends with the attempt. */
+  async openNow(): Promise<string | null> {
+    if (this.use) return null;
+    if (this.opening || this.owed > 0) return "an attempt to open it is under way";
+    this.triedMs = Number.NEGATIVE_INFINITY;
+    await this.reopen();
+    return this.use ? null : (this.told ?? this.closedFor);
+  }
+
   /** A device that hangs keeps what each attempt took: the next waits until it has come back. */
   private async reopen(): Promise<void> {
     const { nowMs } = this.options;

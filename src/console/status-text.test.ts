@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Config } from "../core/base/config.ts";
 import { begin } from "../core/step/begin.ts";
-import type { Peer, State } from "../core/step/state.ts";
+import type { PairView, Peer, State } from "../core/step/state.ts";
 import { statusObject, type StatusExtras } from "../core/step/status.ts";
 import { judgeEvidence, networkValues, mirrorValues, pairValues } from "../core/verdict.ts";
 import { configFor, type SitesWish } from "../testing/core-config.ts";
@@ -99,6 +99,80 @@ test("30 hosts, long names, large numbers", () => {
   const text = checked(large);
   for (const host of tokyo) assert.ok(text.includes(host), host);
   assert.ok(text.includes("storage-host-07*"), "beacons are marked");
+});
+
+/** The same configuration with a provider for every pair. */
+function withPairs(state: State, provider: "embedded" | "horcm"): State {
+  const mirrors = state.config.mirrors.map((mirror) => ({
+    ...mirror,
+    pair: { provider } as unknown as typeof mirror.pair,
+  }));
+  return { ...state, config: { ...state.config, mirrors } };
+}
+
+const viewOf = (state: PairView["state"], facts: Partial<PairView["facts"]> = {}): PairView => ({
+  state,
+  observedMs: 1000,
+  facts: { role: "primary", native: "P-VOL PAIR", percent: 100, cause: "", ...facts },
+  toldCause: "",
+  toldMs: 0,
+});
+
+test("pairs: whose word, how old, and whether it counts", () => {
+  const base = withPairs({ ...stateOf(), nowMs: 5000 }, "embedded");
+  assert.match(checked(base), "\nPAIR  east  not answered yet  embedded\n");
+  const well = checked({ ...base, pairs: { east: viewOf("paired") } });
+  assert.match(
+    well,
+    '\nPAIR  east  role primary  paired 100%  "P-VOL PAIR"  age 4.0s  OK  embedded\n',
+  );
+  const cause = "the remote link is down: no answer from array 411002 since 07:31:04";
+  const bad = viewOf("suspended", { native: "PSUE", percent: null, cause });
+  const ill = checked({ ...base, pairs: { east: bad } });
+  assert.match(ill, 'PAIR  east  role primary  suspended  "PSUE"  age 4.0s  !  embedded\n');
+  assert.match(ill, `\n             ! ${cause}`.slice(0, 70));
+  const old = checked({ ...base, nowMs: 61_000, pairs: { east: viewOf("paired") } });
+  assert.match(
+    old,
+    "  age 60s  OLD  embedded\n             ! no younger answer: it counts as unknown",
+  );
+  const none = checked({ ...stateOf(), pairs: { east: viewOf("unknown") } });
+  assert.not.match(none, "\nPAIR ", "no provider, no pair to speak of");
+});
+
+test("pairs with long names and words keep their age and their mark", () => {
+  const wish = { mirrors: { "a-long-mirror-1": "tokyo>osaka" } } as const;
+  const base = withPairs({ ...stateOf("osaka-1", wish), nowMs: 8e6 }, "embedded");
+  const native = "SUSPENDED - host intervention required (consistency group 12)";
+  const view = viewOf("suspended", { role: "secondary", native, cause: "x".repeat(300) });
+  const text = checked({ ...base, pairs: { "a-long-mirror-1": { ...view, observedMs: 8e6 - 1 } } });
+  assert.match(text, /PAIR {2}a-long-mirror-1 {2}role secondary .* age 0\.0s {2}! .*\n/);
+});
+
+test("a one-way fault: in words, in the column, one line a path", () => {
+  const lost = (lostMs: number) => ({
+    view: "lost" as const,
+    sinceMs: lostMs,
+    incarnation: 1n,
+    lostMs,
+  });
+  const base = eachPeer({ ...stateOf(), nowMs: 13_000 }, () => ({
+    echo: { incarnation: 3n, serial: 9n, lags: [255, 253], writtenSerial: 5n },
+  }));
+  const to = checked({ ...base, oneWay: { "tokyo-1 network to": lost(1000) } });
+  assert.match(to, "NOTE     one-way: tokyo-1 does not hear us on network (12s)\n");
+  assert.match(to, /\ntokyo-1 .* NO 12s\n/);
+  assert.match(to, / OUT +west +- +- +off\n/);
+  const from = checked({
+    ...base,
+    oneWay: { "tokyo-1 east from": lost(1000), "tokyo-2 east from": lost(3000) },
+  });
+  assert.match(from, "NOTE     one-way: we do not hear tokyo-1 and 1 more on east (12s)\n");
+  const heard = eachPeer(base, (peer) => ({
+    echo: peer.echo ? { ...peer.echo, lags: [0, 1] } : null,
+  }));
+  const half = checked({ ...heard, oneWay: { "tokyo-2 east from": lost(3000) } });
+  assert.match(half, "one-way: we do not hear tokyo-2 on east, which hears us (10s)\n");
 });
 
 test("faults of our own: devices, journal, floods, rejections, unfit observers, switches", () => {

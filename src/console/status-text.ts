@@ -3,6 +3,8 @@ import type { StatusObject } from "../core/step/status.ts";
 
 type Site = StatusObject["sites"][number];
 type Host = Site["hosts"][number];
+type Path = StatusObject["paths"][number];
+type Pair = NonNullable<StatusObject["paths"][number]["pair"]>;
 
 function span(ms: number | null): string {
   if (ms === null) return "-";
@@ -23,7 +25,8 @@ function columns(widths: readonly number[], cells: readonly (string | number | n
     .trimEnd();
 }
 
-const rule = "-".repeat(80);
+const lineLengthMax = 80;
+const rule = "-".repeat(lineLengthMax);
 /** A name of 15 and the mark of a beacon; 80 with the spaces between. */
 const hostWidths = [16, 5, 9, 19, 9, 8, 8];
 
@@ -36,34 +39,122 @@ function verdictLines(status: StatusObject): string[] {
   });
 }
 
+/** Whether and how far behind that host sees us on a path; a loss that is stated, with its age. */
+function seenCell(host: Host, path: string): string {
+  const lost = host.oneWay.find((fault) => fault.path === path && fault.direction === "to");
+  if (lost) return `NO ${span(lost.forMs)}`;
+  const echo = host.sees.find((each) => each.path === path);
+  if (!echo) return "-";
+  return echo.off ? "off" : echo.lagBeats === null ? "no" : `${echo.lagBeats}`;
+}
+
 function hostLines(host: Host): string[] {
   const off = host.enabled ? "" : " (off here)";
-  return host.paths.map((path, index) => {
+  const seen = host.paths.map((path, index) => {
     const state = path.inUse ? path.status.toUpperCase() : "OFF";
-    const seen = path.echoLagBeats === null ? "no" : `${path.echoLagBeats}`;
     const name = index === 0 ? `${host.host}${host.beacon ? "*" : ""}` : "";
     const row = index === 0 ? (host.row ?? "-") : "";
+    const where = path.path + (index === 0 ? off : "");
     const cells = [
-      name,
-      row,
-      state,
-      path.path + (index === 0 ? off : ""),
-      path.serial,
-      span(path.ageMs),
-      `${seen}`,
-    ];
+      name, row, state, where, path.serial, span(path.ageMs), seenCell(host, path.path),
+    ]; // biome-ignore format: one row
     return columns(hostWidths, cells);
   });
+  const written = host.sees
+    .filter(({ path }) => !host.paths.some((each) => each.path === path))
+    .map(({ path, enabled }) => {
+      const cells = ["", "", enabled ? "OUT" : "OFF", path, null, null, seenCell(host, path)];
+      return columns(hostWidths, cells);
+    });
+  return [...seen, ...written];
+}
+
+const pathWidths = [15, 4, 14, 44];
+
+function watchWord({ kind, installed, enabled, fit, illness }: Path): string {
+  if (kind === "mirror" && installed !== "enabled") return installed ?? "not installed";
+  if (!enabled) return "OFF";
+  return fit ? "ok" : `unfit (${illness} of 7)`;
 }
 
 function pathLines(status: StatusObject): string[] {
   return status.paths.map((path) => {
-    const state = !path.enabled ? "OFF" : path.fit ? "ok" : `unfit (${path.illness} of 7)`;
-    const pair = path.pair ? `pair ${path.pair.state} ${span(path.pair.ageMs)}` : "";
+    const state = watchWord(path);
     const fault = path.fault ?? path.failure;
-    const device = path.device ?? "";
-    const head = columns([12, 4, 14, 22, 26], [path.path, path.direction, state, pair, device]);
-    return fault ? `${head}\n${`             ! ${fault}`.slice(0, 80)}` : head;
+    const head = columns(pathWidths, [path.path, path.direction, state, path.device ?? ""]);
+    return fault ? `${head}\n${faultLine(fault)}` : head;
+  });
+}
+
+function faultLine(fault: string): string {
+  return `             ! ${fault}`.slice(0, lineLengthMax);
+}
+
+/** The array's own word in quotes, cut to the room that there is. */
+function quoted(word: string, room: number): string {
+  const inside = Math.max(4, room - 2);
+  return `"${word.length > inside ? `${word.slice(0, inside - 2)}..` : word}"`;
+}
+
+/** What each pair is, as evidence: in whose words, how old, and whether it still counts. */
+function pairLines(status: StatusObject): string[] {
+  return status.paths.flatMap(({ path, pair }) => {
+    if (!pair || pair.provider === "none") return [];
+    if (pair.answer === null) return [`PAIR  ${path}  not answered yet  ${pair.provider}`];
+    const percent = pair.percent === null ? "" : ` ${Math.round(pair.percent)}%`;
+    const before = `PAIR  ${path}  role ${pair.role ?? "unknown"}  ${pair.answer}${percent}  `;
+    const mark = pair.old ? "OLD" : pair.answer === "paired" ? "OK" : "!";
+    const after = `  age ${span(pair.ageMs)}  ${mark}  ${pair.provider}`;
+    const head = `${before}${quoted(pair.native || "-", lineLengthMax - before.length - after.length)}${after}`;
+    return [head, ...pairFaults(pair).map(faultLine)];
+  });
+}
+
+function pairFaults(pair: Pair): readonly string[] {
+  const old = pair.old ? ["no younger answer: it counts as unknown"] : [];
+  return pair.answer !== "paired" && pair.cause ? [pair.cause, ...old] : old;
+}
+
+/** Paths that show nothing of a host that beats on another one; a line each, whatever the hosts. */
+function lostPathLines(status: StatusObject): string[] {
+  const lost = status.sites
+    .flatMap((site) => site.hosts)
+    .filter((host) => host.enabled && host.state !== "leaving" && host.state !== "disabled")
+    .filter((host) => host.paths.some(({ inUse, status }) => inUse && status === "ok"))
+    .flatMap((host) =>
+      host.paths
+        .filter(({ inUse, status }) => inUse && status !== "ok" && status !== "starting")
+        .map(({ path, status: is, reason }) => ({
+          what: `${path}: ${is}${reason ? ` (${reason})` : ""}`,
+          host: host.host,
+        })),
+    );
+  return [...new Set(lost.map(({ what }) => what))].map((what) => {
+    const [first, ...others] = lost.filter((each) => each.what === what);
+    const more = others.length > 0 ? ` and ${others.length} more` : "";
+    return `${what}, for ${first?.host}${more}, seen on another path`;
+  });
+}
+
+/** One line a path and direction, whatever the number of hosts. */
+function oneWayLines(status: StatusObject): string[] {
+  const hosts = status.sites.flatMap((site) => site.hosts);
+  const faults = hosts.flatMap((host) => host.oneWay.map((fault) => ({ ...fault, host })));
+  const kinds = [...new Set(faults.map(({ path, direction }) => `${path} ${direction}`))];
+  return kinds.flatMap((kind) => {
+    const alike = faults.filter(({ path, direction }) => `${path} ${direction}` === kind);
+    const [first] = alike;
+    if (!first) return [];
+    const more = alike.length > 1 ? ` and ${alike.length - 1} more` : "";
+    const who = `${first.host.host}${more}`;
+    const since = `(${span(Math.max(...alike.map(({ forMs }) => forMs)))})`;
+    const { path } = first;
+    if (first.direction === "from") {
+      const hears = first.host.sees.some(({ lagBeats }) => lagBeats !== null);
+      const there = hears ? `, which ${more ? "hear" : "hears"} us` : "";
+      return [`one-way: we do not hear ${who} on ${path}${there} ${since}`];
+    }
+    return [`one-way: ${who} ${more ? "do" : "does"} not hear us on ${path} ${since}`];
   });
 }
 
@@ -77,6 +168,7 @@ function deviations(status: StatusObject): string[] {
     if (host.timingsDiffer)
       lines.push(`${host.host}: other timings than ours; make [timing] alike`);
   }
+  lines.push(...lostPathLines(status), ...oneWayLines(status));
   for (const [what, count] of Object.entries(status.rejected))
     lines.push(`not believed: ${what}, ${count} times`);
   if (status.journalFault) lines.push(`the journal cannot be written: ${status.journalFault}`);
@@ -102,14 +194,15 @@ export function statusText(status: StatusObject): string {
     columns(hostWidths, ["PEER HOST", "ROW", "STATE", "PATH", "SERIAL", "AGE", "SEES US"]),
     ...status.sites.flatMap((site) => site.hosts.flatMap(hostLines)),
     rule,
-    columns([12, 4, 14, 22, 26], ["PATH", "DIR", "WATCH", "PAIR", "DEVICE"]),
+    columns(pathWidths, ["PATH", "DIR", "WATCH", "DEVICE"]),
     ...pathLines(status),
+    ...pairLines(status),
     rule,
     nextLine(status),
   ];
   return `${lines
     .flatMap((line) => line.split("\n"))
     // Paths of devices and messages of systems may hold anything; a terminal gets ASCII.
-    .map((line) => line.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 80))
+    .map((line) => line.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, lineLengthMax))
     .join("\n")}\n`;
 }

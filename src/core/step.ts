@@ -14,6 +14,11 @@ import { isFit, watchRead } from "./observation.ts";
 import { recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
 import { judgeAll } from "./step/judge.ts";
+import { devicesStored, volumeOpened } from "./step/install.ts";
+import { seeProbe, settleInstallation } from "./step/install-follow.ts";
+import { requestInstallation } from "./step/install-request.ts";
+import { noteWritten, watchOneWay } from "./step/one-way.ts";
+import { seePair } from "./step/pair.ts";
 import { pathsOut, recordBody } from "./step/publish.ts";
 import { seePeerRecord, seeSlot } from "./step/see.ts";
 import {
@@ -59,7 +64,12 @@ export function step(before: State, input: Input): Step {
   const state: State = { ...before, nowMs: Math.max(before.nowMs, input.nowMs) };
   switch (input.kind) {
     case "beat":
-      return beat(state, input);
+      return chain(
+        state,
+        (s) => settleInstallation(s, input.wallNs),
+        (s) => beat(s, input),
+        watchOneWay,
+      );
     case "farewell":
       return farewell(state, input);
     case "mirror-read":
@@ -67,6 +77,7 @@ export function step(before: State, input: Input): Step {
         state,
         (s) => seeMirror(s, input),
         (s) => judged(before, s, input.mirror),
+        (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
         settleRole,
       );
     case "network-read":
@@ -74,6 +85,7 @@ export function step(before: State, input: Input): Step {
         state,
         (s) => seeNetwork(s, input),
         (s) => judged(before, s, networkPath),
+        (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
         settleRole,
       );
     case "rejected":
@@ -91,13 +103,27 @@ export function step(before: State, input: Input): Step {
         state,
         (s) => switchTarget(s, input.target, input.on),
         (s) => judged(before, s, null),
+        watchOneWay,
       );
     case "takeover":
       return chain(state, (s) => beginTakeover(s, input), settleRole);
+    case "probe":
+      return seeProbe(state, input);
+    case "install":
+      return requestInstallation(state, input);
+    case "volume-opened":
+      return volumeOpened(state, input);
+    case "devices-stored":
+      return devicesStored(state, input);
     case "term-stored":
       return chain(state, (s) => termStored(s, input), settleRole);
     case "published":
-      return chain(state, (s) => recordPublished(s, input), settleRole);
+      return chain(
+        state,
+        (s) => noteWritten(s, input.mirror),
+        (s) => recordPublished(s, input),
+        settleRole,
+      );
     case "hook-ended":
       return chain(state, (s) => hookEnded(s, input), settleRole);
     case "stop":
@@ -255,16 +281,6 @@ function highestTerm(state: State, unjudged: readonly TermTold[]): Step {
     if (told.term > (highest?.term ?? state.term)) highest = told;
   }
   return highest ? learnTerm(state, highest.term, highest.peer.host.name) : only(state);
-}
-
-function seePair(state: State, input: Extract<Input, { kind: "pair" }>): Step {
-  const was = state.pairs[input.mirror];
-  const view = { state: input.state, observedMs: input.nowMs, facts: input.facts };
-  const next: State = { ...state, pairs: { ...state.pairs, [input.mirror]: view } };
-  if (was?.state === input.state) return only(next);
-  const level = input.state === "paired" ? "notice" : "warning";
-  const fields = { mirror: input.mirror, state: input.state, was: was?.state ?? "unknown" };
-  return { state: next, actions: [], events: [{ level, ev: "pair", fields }] };
 }
 
 function countRejection(state: State, path: string, reason: Rejection): Step {

@@ -205,7 +205,7 @@ export type Created =
   | { readonly ok: true; readonly native: Native }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-const libraryName = "libmirrorbeat.so";
+export const libraryName = "libmirrorbeat.so";
 
 export function createNative(engine: Engine | "any", dataBytes: number): Created {
   assert(dataBytes > 0 && Number.isSafeInteger(dataBytes), "a positive area size");

@@ -96,6 +96,15 @@ test("a file that was over the ceiling already is moved aside first", () =>
     assert.equal(readFileSync(path.join(folder, journalFile), "utf8"), `${lineOf(1)}\n`);
   }));
 
+test("what a crash left of a line is cut off; the lines around it stand", () =>
+  withFolder(async (folder) => {
+    writeFileSync(path.join(folder, journalFile), `${lineOf(1)}\n${lineOf(2).slice(0, 30)}`);
+    const journal = openJournal({ folder, bytesMax: 1 << 20, onFault: () => undefined });
+    journal.append(lineOf(3));
+    await journal.flushed(5000);
+    assert.equal(linesIn(folder), [lineOf(1), lineOf(3)]);
+  }));
+
 test("a folder that goes away is made again; a bounded queue waits meanwhile", () =>
   withFolder(async (base) => {
     const folder = path.join(base, "state");

@@ -3,7 +3,7 @@
  * is full. A disk that is full or hung costs lines of the journal, never a heartbeat: writes are
  * asynchronous, one at a time, from a bounded queue whose oldest lines go first.
  */
-import { appendFile, mkdir, rename, stat } from "node:fs/promises";
+import { appendFile, mkdir, open, rename } from "node:fs/promises";
 import path from "node:path";
 
 export type Journal = {
@@ -27,16 +27,35 @@ export type JournalOptions = {
   readonly onFault: (fault: string | null) => void;
 };
 
+/** No line is longer. */
+const tailBytes = 16 << 10;
+
+/**
+ * Cuts off what a full disk or a crash left of a line, so that the next one begins on its own.
+ * Gives the size then; 0 where there is no file.
+ */
+async function wholeLines(file: string): Promise<number> {
+  const handle = await open(file, "r+").catch(() => null);
+  if (!handle) return 0;
+  try {
+    const { size } = await handle.stat();
+    const tail = Buffer.alloc(Math.min(size, tailBytes));
+    await handle.read(tail, 0, tail.length, size - tail.length);
+    const whole = size - tail.length + tail.lastIndexOf(0x0a) + 1;
+    if (tail.length > 0 && whole < size) await handle.truncate(whole);
+    return whole;
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Appends to the newer file; when it is full, it becomes the older one. Throws what the disk says. */
 function journalWriter(options: JournalOptions) {
   const file = path.join(options.folder, journalFile);
   let sizeBytes: number | null = null;
   return {
     async write(text: string): Promise<void> {
-      sizeBytes ??= await stat(file).then(
-        (found) => found.size,
-        () => 0,
-      );
+      sizeBytes ??= await wholeLines(file);
       if (sizeBytes + text.length > options.bytesMax / 2 && sizeBytes > 0) {
         await rename(file, path.join(options.folder, journalFileOld));
         sizeBytes = 0;

@@ -5,6 +5,7 @@
  */
 import type { PairVerb } from "../core/base/pair-settings.ts";
 import type {
+  Capabilities,
   Change,
   FaultClass,
   IdentityAnswer,
@@ -47,16 +48,23 @@ const isCopy = ({ state }: PairView): boolean => state === "paired" || state ===
 const isSuspended = ({ state }: PairView): boolean =>
   state === "suspended-by-operator" || state === "suspended-by-error";
 
+export type Hindrance = { readonly reason: string; readonly forcible: boolean };
+
 type Rule = {
-  /** Where it need not be done any more; `began` is the role before the change. */
+  /** Where it need not be done any more; `began` is this end before the change. */
   readonly isDone: (view: PairView, began: PairView) => boolean;
   /** On its way there without more to do. */
   readonly isUnderWay: (view: PairView, began: PairView) => boolean;
-  /** null where it may begin, else why not. */
-  readonly hinders: (known: Known) => string | null;
-  /** What `hinders` says may be overridden by force. */
-  readonly forcible: boolean;
+  /** null where it may begin, else why not, and whether force overrides that. */
+  readonly hinders: (known: Known, capabilities: Capabilities) => Hindrance | null;
 };
+
+const no = (reason: string): Hindrance => ({ reason, forcible: false });
+const unlessForced = (reason: string): Hindrance => ({ reason, forcible: true });
+
+/** The other end was asked and did not answer; where it never does, its array must know. */
+const isBlind = ({ remote }: Known, { remoteQuery }: Capabilities): boolean =>
+  remoteQuery && remote === null;
 
 const opposite = (view: PairView, began: PairView): boolean =>
   (began.role === "primary" && view.role === "secondary") ||
@@ -68,54 +76,59 @@ export const changeRules: Readonly<Record<PairVerb, Rule>> = {
     isDone: (view) => view.state === "paired",
     isUnderWay: (view) => view.state === "copying",
     hinders: ({ local }) =>
-      local.state === "simplex" ? null : `there is a pair already, ${local.state}`,
-    forcible: false,
+      local.state === "simplex" ? null : no(`there is a pair already, ${local.state}`),
   },
   split: {
     isDone: (view) => view.state === "suspended-by-operator",
     isUnderWay: () => false,
-    hinders: ({ local }) => (isCopy(local) ? null : `nothing to split: ${local.state}`),
-    forcible: false,
+    hinders: ({ local }) => (isCopy(local) ? null : no(`nothing to split: ${local.state}`)),
   },
   resync: {
     isDone: (view) => view.state === "paired",
     isUnderWay: (view) => view.state === "copying",
-    hinders: ({ local, remote }) => {
-      if (remote?.state === "takeover") {
-        return "the other site took its volume over: a resync would overwrite it";
+    hinders: (known, capabilities) => {
+      if (known.remote?.state === "takeover") {
+        return no("the other site took its volume over: a resync would overwrite it");
       }
-      return isSuspended(local) ? null : `nothing to resynchronise: ${local.state}`;
+      const { state } = known.local;
+      if (!isSuspended(known.local)) return no(`nothing to resynchronise: ${state}`);
+      if (!isBlind(known, capabilities)) return null;
+      return unlessForced("the other end cannot be asked: if taken over, it would be overwritten");
     },
-    forcible: false,
   },
   swap: {
     isDone: (view, began) => view.state === "paired" && opposite(view, began),
     isUnderWay: (view, began) => view.state === "copying" && opposite(view, began),
-    hinders: ({ local, remote }) => {
-      if (local.state !== "paired") return `only a pair that is paired is swapped: ${local.state}`;
-      if (remote === null) return "the other end cannot be asked, so it is not known to be paired";
-      return remote.state === "paired" ? null : `the other end is ${remote.state}`;
+    hinders: (known, capabilities) => {
+      const { local, remote } = known;
+      if (local.state === "takeover") {
+        return unlessForced("taken over: a swap copies back, over what the other site wrote since");
+      }
+      if (local.state !== "paired") return no(`only a paired pair is swapped: ${local.state}`);
+      if (isBlind(known, capabilities)) {
+        return no("the other end cannot be asked, so it is not known to be paired");
+      }
+      return !remote || remote.state === "paired" ? null : no(`the other end is ${remote.state}`);
     },
-    forcible: false,
   },
   takeover: {
     isDone: (view) =>
       view.writable === true && (view.state === "takeover" || view.role === "primary"),
     isUnderWay: () => false,
     hinders: ({ local }) => {
-      if (local.state === "copying") return "the copy is not complete: what it holds is of no use";
-      if (local.role === "primary") return "this end is the primary already";
-      if (local.state === "simplex" || local.role === "none") return "there is no pair";
+      if (local.role === "primary") return no("this end is the primary already");
+      if (local.state === "simplex" || local.role === "none") return no("there is no pair");
+      if (local.state === "copying") {
+        return unlessForced("the copy is not complete: what it holds is of no use");
+      }
       if (local.state === "paired") return null;
-      return `this end is ${local.state}: what the other site wrote since is lost`;
+      return unlessForced(`this end is ${local.state}: what the other site wrote since is lost`);
     },
-    forcible: true,
   },
   remove: {
     isDone: (view) => view.state === "simplex",
     isUnderWay: () => false,
     hinders: () => null,
-    forcible: false,
   },
 };
 
@@ -156,7 +169,9 @@ export async function changePair(
   }
   const scope = provider.capabilities.remoteQuery ? "both" : "local";
   const before = await provider.query(scope, options.queryLimitMs);
-  if (!before.ok) return refuse(before.class, `its state cannot be told: ${before.message}`);
+  if (!before.ok) {
+    return refuse(before.class, `its state cannot be told: ${before.message}`, before);
+  }
   const rule = changeRules[verb];
   if (verb !== "swap" && rule.isDone(before.local, before.local)) {
     const message = `nothing to do: ${text(before.local)}`;
@@ -168,10 +183,10 @@ export async function changePair(
     const message = `under way already: ${text(before.local)}`;
     return { kind: "in-progress", class: null, message, before, after: before, commands: [] };
   }
-  const hindrance = rule.hinders(before);
-  if (hindrance !== null && !(rule.forcible && options.force)) {
-    const remedy = rule.forcible ? "; --force overrides this" : "";
-    return refuse("wrong-state", `${hindrance}${remedy}`, before, commands);
+  const hindrance = rule.hinders(before, provider.capabilities);
+  if (hindrance !== null && !(hindrance.forcible && options.force)) {
+    const remedy = hindrance.forcible ? "; --force overrides this" : "";
+    return refuse("wrong-state", `${hindrance.reason}${remedy}`, before, commands);
   }
   if (options.dryRun) {
     const message = `would be sent while ${text(before.local)}`;

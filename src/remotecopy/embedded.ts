@@ -14,6 +14,7 @@ import {
 import { type ProviderContext, textOf } from "./open-provider.ts";
 import {
   type Capabilities,
+  type Change,
   fault,
   type FaultClass,
   type PairAnswer,
@@ -23,24 +24,26 @@ import {
 } from "./provider.ts";
 
 const capabilities: Capabilities = {
-  verbs: ["create", "split", "resync", "remove"],
+  verbs: ["create", "split", "resync", "swap", "takeover", "remove"],
   copying: "asynchronous",
   secondaryRead: "device",
   remoteQuery: true,
-  atomicSwap: false,
+  atomicSwap: true,
 };
 
-const commandOf: Readonly<Partial<Record<PairVerb, CommandName>>> = {
+const commandOf: Readonly<Record<PairVerb, CommandName>> = {
   create: "create",
   split: "split",
   resync: "resync",
+  swap: "swap",
+  takeover: "takeover",
   remove: "delete",
 };
 
 export function embeddedProvider(context: ProviderContext): PairProvider {
   const control = textOf(context.own, "control") ?? "";
-  const ask = async (name: CommandName, deadlineMs: number) => {
-    const answer = await askCopy(control, { name, ms: 0 }, deadlineMs);
+  const ask = async (name: CommandName, deadlineMs: number, force = false) => {
+    const answer = await askCopy(control, { name, ms: 0, force }, deadlineMs);
     if (!answer.ok) return fault(classOf(answer.code), answer.message);
     const view = parseView(answer.value);
     return view
@@ -69,15 +72,13 @@ export function embeddedProvider(context: ProviderContext): PairProvider {
         remoteFault: null,
       };
     },
-    commands: ({ verb }) => [
-      `mirrorbeat remotecopy --control ${control} ${commandOf[verb] ?? verb}`,
-    ],
-    async perform({ verb }, deadlineMs) {
-      const name = commandOf[verb];
-      if (!name) {
-        return { kind: "not-begun", fault: fault("unsupported", `no ${verb} in this copy`) };
-      }
-      const asked = await ask(name, deadlineMs);
+    commands: (change) => {
+      const force = isForced(change) ? " --force" : "";
+      return [`mirrorbeat remotecopy --control ${control} ${commandOf[change.verb]}${force}`];
+    },
+    async perform(change, deadlineMs) {
+      const name = commandOf[change.verb];
+      const asked = await ask(name, deadlineMs, isForced(change));
       if (asked.ok) return { kind: "ended", detail: `${name}: done` };
       const cut = asked.class === "timeout" || asked.class === "daemon-down";
       return { kind: cut ? "cut-short" : "ended", detail: asked.message };
@@ -85,21 +86,37 @@ export function embeddedProvider(context: ProviderContext): PairProvider {
   };
 }
 
+/** Only a swap after a takeover wants it. */
+const isForced = ({ verb, force }: Change): boolean => verb === "swap" && force;
+
 function viewsOf(copy: CopyView, end: ProviderContext["end"]): readonly [PairView, PairView] {
-  const { state, percent, lastCopyAgoMs, cause } = copy;
-  const view = (role: PairRole): PairView => ({
+  const isForward = copy.direction === "pvol-to-svol";
+  const [source, target] = [sourceView(copy), targetView(copy)];
+  return (end === "writer") === isForward ? [source, target] : [target, source];
+}
+
+function targetView(copy: CopyView): PairView {
+  const { state, direction, percent, lastCopyAgoMs, cause } = copy;
+  return {
     state,
-    role: state === "simplex" ? "none" : role,
+    role: state === "simplex" ? "none" : "secondary",
     readable: true,
-    writable: role === "primary" || state === "simplex",
+    writable: state === "takeover" || state === "simplex",
     inSync: state === "paired" ? copy.pending === 0 : false,
     percent,
     lastCopyAgoMs,
-    native: state,
+    native: direction === "pvol-to-svol" ? state : `${state}, ${direction}`,
     cause,
-  });
-  const [primary, secondary] = [view("primary"), view("secondary")];
-  return end === "writer" ? [primary, secondary] : [secondary, primary];
+  };
+}
+
+/** The source of what was taken over knows only that nothing is copied any more. */
+function sourceView(copy: CopyView): PairView {
+  const view = targetView(copy);
+  const role: PairRole = copy.state === "simplex" ? "none" : "primary";
+  if (copy.state !== "takeover") return { ...view, role, writable: true };
+  const cause = "the other end was taken over";
+  return { ...view, role, writable: true, state: "suspended-by-error", cause };
 }
 
 function classOf(code: Extract<Answer, { ok: false }>["code"]): FaultClass {
@@ -123,6 +140,8 @@ function classOf(code: Extract<Answer, { ok: false }>["code"]): FaultClass {
 }
 
 export function askCopy(control: string, command: Command, deadlineMs: number): Promise<Answer> {
-  const { name, ms } = command;
-  return request(control, takesMs(name) ? { command: name, ms } : { command: name }, deadlineMs);
+  const { name, ms, force } = command;
+  if (takesMs(name)) return request(control, { command: name, ms }, deadlineMs);
+  const wish = force ? { command: name, force } : { command: name };
+  return request(control, wish, deadlineMs);
 }

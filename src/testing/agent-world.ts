@@ -47,6 +47,8 @@ export type WorldOptions = {
   readonly volumes?: Readonly<Record<string, string>>;
   /** Mirrors that are copied by a copier, and whose pair is asked for; default all. */
   readonly copied?: readonly string[];
+  /** Mirrors that are configured and not installed. */
+  readonly uninstalled?: readonly string[];
   readonly linkTimeoutMs?: number;
   /** Lines of [hooks]. */
   readonly hooks?: (folder: string, host: string) => string;
@@ -280,7 +282,8 @@ export class World {
       const pair = this.copied.includes(name)
         ? `[mirrors.pair]\nprovider = "embedded"\ncontrol = "${this.copierSocket(name)}"\n`
         : "";
-      return `[[mirrors]]\nname = "${name}"\n${ends}${pair}`;
+      const out = this.options.uninstalled?.includes(name) ? "installed = false\n" : "";
+      return `[[mirrors]]\nname = "${name}"\n${ends}${out}${pair}`;
     };
     const { runFolder, stateFolder } = this.host(self);
     const hooks = this.options.hooks?.(this.folder, self) ?? "";

@@ -13,6 +13,8 @@ export type SitesWish = {
   readonly quorum?: number;
   /** Mirrors by name; the writer's site stands before the arrow. */
   readonly mirrors?: Readonly<Record<string, "tokyo>osaka" | "osaka>tokyo">>;
+  /** Mirrors that are configured and not installed. */
+  readonly uninstalled?: readonly string[];
   readonly network?: boolean;
   readonly takeoverHook?: boolean;
   readonly timing?: Partial<Timing>;
@@ -34,7 +36,7 @@ function siteOf(name: "tokyo" | "osaka", wish: SitesWish): SiteConfig {
   return { name, id, role, quorum: wish.quorum ?? 1, hosts };
 }
 
-function mirrorOf(name: string, way: string): MirrorConfig {
+function mirrorOf(name: string, way: string, installed: boolean): MirrorConfig {
   const [writer = "", reader = ""] = way.split(">");
   return {
     name,
@@ -45,7 +47,7 @@ function mirrorOf(name: string, way: string): MirrorConfig {
     pvolWwid: null,
     svolWwid: null,
     enabled: true,
-    installed: true,
+    installed,
     pair: { provider: "none" },
   };
 }
@@ -64,7 +66,9 @@ export function configFor(host: string, wish: SitesWish = {}): Config {
     networkEnabled: wish.network ?? true,
     timing: { ...timingDefaults, ...wish.timing },
     sites,
-    mirrors: Object.entries(wish.mirrors ?? bothWays).map(([name, way]) => mirrorOf(name, way)),
+    mirrors: Object.entries(wish.mirrors ?? bothWays).map(([name, way]) =>
+      mirrorOf(name, way, !wish.uninstalled?.includes(name)),
+    ),
     dataDevices: [],
     hooks: {
       takeover: wish.takeoverHook ? ["/usr/local/sbin/take"] : null,

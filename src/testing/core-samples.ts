@@ -84,6 +84,12 @@ export function recordValues(changes: Partial<HeartbeatRecord> = {}): Unsealed<"
     noticeSeverity: 0,
     noticeSerial: 0n,
     noticeText: "",
+    command: 0n,
+    commandMirror: "",
+    commandKind: 0,
+    commandFault: 0,
+    pathsOff: 0,
+    stagedDigest: 0,
     ...changes,
   };
 }

@@ -87,7 +87,7 @@ export function brokenVectors(): readonly Vector[] {
     ["wrong-site", record({ site: 2 })],
     ["unknown-key", sectorOf("record", recordValues(), sealingWith(otherKey))],
     ["forged", patched(0x58, 0xe9, "checksum")],
-    ["reserved-not-zero", patched(0x1b0, 1, "sealed")],
+    ["reserved-not-zero", patched(0x1d8, 1, "sealed")],
     ["reserved-in-entry-not-zero", patched(0x0d5, 1, "sealed")],
     ["reserved-after-mac-not-zero", patched(0x1f0, 1, "checksum")],
     ["empty", new Uint8Array(512)],

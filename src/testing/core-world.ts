@@ -5,6 +5,7 @@
  *
  * After every step the state is frozen in depth, so a step that changes its input throws.
  */
+import { type Devices, devicesOf, takesPart } from "../core/base/devices.ts";
 import type { CoreEvent } from "../core/base/event.ts";
 import { eventText } from "../core/base/event.ts";
 import {
@@ -32,6 +33,7 @@ import { echoesFor, highWaterMarks } from "../core/step/publish.ts";
 import {
   type Action,
   type Input,
+  type InstallWish,
   networkPath,
   type RecordBody,
   type State,
@@ -52,12 +54,17 @@ export function deepFreeze<T>(value: T): T {
   return value;
 }
 
+/** How often the agent looks at volumes that are not installed. */
+const probeMs = 2000;
+
 /** What an agent's disk keeps across its restarts. */
 type Memory = {
   term: bigint | null;
   halfDone: boolean;
   marks: Setup["marks"];
   incarnation: bigint;
+  /** The device address file; null before the first start. */
+  devices: Devices | null;
 };
 type Told = { readonly atMs: number; readonly event: CoreEvent };
 type Block = Uint8Array;
@@ -97,6 +104,10 @@ export class Agent {
   hookOk = true;
   hookMs = 200;
   writesHang = false;
+  /** Why its device address file cannot be written; empty where it can. */
+  filesFault = "";
+  /** Volumes that cannot be opened here, by mirror. */
+  readonly missingVolumes = new Set<string>();
   wallSkewNs = 0n;
   bootSkewNs = 0n;
   sealing: Sealing = sealing;
@@ -153,6 +164,8 @@ export class World {
   /** Ways that carry no datagrams, as "tokyo>osaka". */
   readonly cutNetwork = new Set<string>();
   latencyMs = 20;
+  /** How long a datagram is on its way. */
+  networkMs = 3;
   readonly wish: SitesWish;
   #queue: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
@@ -199,7 +212,13 @@ export class World {
 
   start(name: string, how: { bootId?: string; switches?: Switches; blank?: boolean } = {}): Agent {
     const old = this.agents.get(name);
-    const empty: Memory = { term: null, halfDone: false, marks: {}, incarnation: 0n };
+    const empty: Memory = {
+      term: null,
+      halfDone: false,
+      marks: {},
+      incarnation: 0n,
+      devices: null,
+    };
     const memory = old && !how.blank ? old.memory : empty;
     memory.incarnation += 1n;
     const config = configFor(name, this.wish);
@@ -213,6 +232,7 @@ export class World {
       nowMs: this.nowMs,
       marks: memory.marks,
       switches: how.switches ?? allOn,
+      devices: (memory.devices ??= devicesOf(config, 0n)),
     };
     const agent = new Agent(name, this.wish, deepFreeze(setup), memory);
     if (old) {
@@ -255,6 +275,24 @@ export class World {
     this.input(name, { kind: "takeover", id, force: how.force ?? false } as never);
     this.run(how.waitMs ?? 5000);
     return agent.answers.find((answer) => answer.id === id)?.code ?? null;
+  }
+
+  /** Installs or removes a mirror; resolves to how it ended within that time, if it did. */
+  install(
+    name: string,
+    what: InstallWish,
+    mirror: string,
+    how: { force?: boolean; waitMs?: number } = {},
+  ): { readonly code: number; readonly message: string } | null {
+    const agent = this.agent(name);
+    const id = this.#order++;
+    const force = how.force ?? false;
+    this.input(name, { kind: "install", wallNs: 0n, id, what, mirror, force } as never);
+    const answer = agent.answers.find((each) => each.id === id);
+    if (answer?.code !== 0) return answer ?? null;
+    this.run(how.waitMs ?? 10_000);
+    const { lastInstallation } = this.agent(name).state;
+    return lastInstallation?.command.mirror === mirror ? lastInstallation : null;
   }
 
   /** Switches as an agent does: a path or its own host is left with a farewell. */
@@ -347,6 +385,10 @@ export class World {
       const pollers = this.#poller(agent, mirror.name, timing.pollMs);
       every(timing.pollMs, this.nowMs + phaseMs + 5, pollers);
       every(timing.pairPollMs, this.nowMs + phaseMs + 7, () => this.#queryPair(agent, mirror.name));
+    }
+    for (const mirror of mirrors) {
+      if (mirror.reader !== self.site && mirror.writer !== self.site) continue;
+      every(probeMs, this.nowMs + phaseMs + 13, () => this.#probe(agent, mirror.name));
     }
     const drain = this.#drainer(agent, timing.pollMs);
     every(timing.pollMs, this.nowMs + phaseMs + 9, drain);
@@ -462,10 +504,39 @@ export class World {
     return opened.kind === "valid" ? [opened.record] : [];
   }
 
+  /** Looks at a volume that is not installed, for the command that it be. */
+  #probe(agent: Agent, name: string): void {
+    const { devices, config } = agent.state;
+    const volume = this.volume(name);
+    const own = volume.writer === config.self.site;
+    if (takesPart(devices.registrations[name]) || agent.missingVolumes.has(name)) return;
+    const writer = config.sites.find((site) => site.name === volume.writer);
+    const records = (writer?.hosts ?? []).flatMap(({ slot }) => {
+      const copies = ([0, 1] as const).map((copy) => {
+        const block = recordBlock(slot, copy);
+        const bytes = (own ? volume.pvol : volume.svol).get(block);
+        if (!bytes) return { kind: "empty" } as const;
+        const at = { clusterId, volumeId, block, copy, slot, siteId: writer?.id ?? 0 };
+        const place = { medium: "volume", ...at } as const;
+        return openSector("record", bytes.subarray(0, sectorBytes), place, checks);
+      });
+      const reading = newestCopy(copies[0] as Opened<"record">, copies[1] as Opened<"record">);
+      return reading.kind === "record" ? [reading.record] : [];
+    });
+    const times = { nowMs: this.nowMs, wallNs: 0n };
+    if (!own) return void this.apply(agent, { kind: "probe", ...times, mirror: name, records });
+    for (const record of records) {
+      if (record.hostName === agent.name) continue;
+      this.apply(agent, { kind: "sibling", nowMs: this.nowMs, record });
+    }
+  }
+
   #readSiblings(agent: Agent): void {
     const { self, mirrors, sites } = agent.state.config;
     const site = sites.find(({ name }) => name === self.site);
-    for (const mirror of mirrors.filter(({ writer }) => writer === self.site)) {
+    const { registrations } = agent.state.devices;
+    const installed = mirrors.filter(({ name }) => takesPart(registrations[name]));
+    for (const mirror of installed.filter(({ writer }) => writer === self.site)) {
       for (const host of site?.hosts ?? []) {
         if (host.name === agent.name) continue;
         const copies = [0, 1].map((copy) => {
@@ -637,7 +708,7 @@ export class World {
     );
     const first = other.slot - (other.slot % echoesPerSector);
     this.#encodeEcho(agent, bytes, head, body, other.site.name, echoes, first);
-    this.#at(this.nowMs + 3, () => {
+    this.#at(this.nowMs + this.networkMs, () => {
       if (this.agents.get(to) === target) target.inbox.push(bytes);
     });
   }
@@ -668,6 +739,21 @@ export class World {
             ok: agent.storeOk,
           });
         });
+      case "open-volume":
+        return this.#for(agent, this.nowMs + 5, () => {
+          const fault = agent.missingVolumes.has(action.mirror) ? "no such device" : "";
+          const { mirror } = action;
+          const times = { nowMs: this.nowMs, wallNs: 0n };
+          this.apply(agent, { kind: "volume-opened", ...times, mirror, volumeId, fault });
+        });
+      case "store-devices":
+        return this.#for(agent, this.nowMs + 5, () => {
+          const fault = agent.filesFault;
+          if (fault === "") agent.memory.devices = action.devices;
+          this.apply(agent, { kind: "devices-stored", nowMs: this.nowMs, wallNs: 0n, fault });
+        });
+      case "forget-switch":
+        return;
       case "query-pair":
         return this.#for(agent, this.nowMs + 10, () => this.#queryPair(agent, action.mirror));
       case "run-hook":

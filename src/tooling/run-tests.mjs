@@ -16,6 +16,7 @@ import { commonOptions } from "./esbuild-options.mjs";
 
 const [native, ...filters] = process.argv.slice(2);
 const out = path.resolve(process.env.TEST_OUT ?? ".build/test");
+const showsAll = process.env.TEST_SHOW === "1"; // not only the output of what fails
 const defaultLimitSeconds = 60;
 const jobs = Number(process.env.TEST_JOBS ?? os.availableParallelism());
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -110,7 +111,7 @@ function runFile(file) {
       console.log(
         `${failed ? "FAIL" : "ok  "} ${file}  ${counts.passed}/${counts.total}  ${seconds} s${why ? `  ${why}` : ""}`,
       );
-      if (failed) console.log(output.replaceAll(/^/gm, "    | "));
+      if (failed || showsAll) console.log(output.replaceAll(/^/gm, "    | "));
       resolve();
     });
   });

@@ -1,7 +1,7 @@
 /** The screen of `examine`: at most 80 columns, what matters first. */
 import { type Column, columns, tableLines, wrapText } from "../console/examine-lines.ts";
 import { plainText, sizeText } from "../console/examine-sizes.ts";
-import { lagFar, lagNever } from "../core/sector/layout.ts";
+import { lagFar, lagNever, lagOff } from "../core/sector/layout.ts";
 import type { Finding } from "./examine-findings.ts";
 import type { EchoView, SlotView, deviceView, superblocksView } from "./examine-view.ts";
 
@@ -106,7 +106,8 @@ export function slotLines(views: readonly SlotView[]): readonly string[] {
 
 function lagText(lag: number): string {
   if (lag === lagNever) return "-";
-  return lag === lagFar ? ">253" : String(lag);
+  if (lag === lagOff) return "off";
+  return lag === lagFar ? ">252" : String(lag);
 }
 
 /** What the writer saw of its peers: lags in beats, by path. */

@@ -43,12 +43,22 @@ mirrorbeat remotecopy --control SOCKET COMMAND [--json]
                        that a reader meets torn blocks (default 0: whole)
   --simplex            begin without a pair; copy after "create"
   --ready-fd N         write "ready" there when paired
-  --force              overwrite an SVOL that is no copy of a heartbeat volume
+  --force              overwrite an SVOL that is no copy of a heartbeat volume;
+                       with swap: the PVOL, after a takeover
   --json               print the line that says "paired" as JSON
 
   query                state, percent, what is pending, when last copied
   split                suspend; what was written before it is copied
   resync               copy all differences, then paired again
+  swap                 exchange the directions, only while paired: what is
+                       written to the SVOL is copied to the PVOL from then on,
+                       until the next swap. Nothing keeps you from writing to
+                       the wrong one: it would be overwritten
+  takeover             at the end that is copied to: what can still be read is
+                       copied, then the copying stops and that volume is its
+                       site's own. No resync after it: "swap --force" copies
+                       everything back over the other volume, "delete" ends
+                       the pair
   cut, heal            the link goes dead, and comes back. Cut, the pair says
                        paired until a change could not be copied for the link
                        time-out; then suspended-by-error, until a resync
@@ -101,7 +111,8 @@ export async function remotecopyVerb(args: readonly string[], io: VerbIo): Promi
   if (isCommandName(first)) {
     const command = commandOf(first, second, more);
     if (typeof command === "string") return usageError(io, verb, command);
-    return tell(values.control, command, values.json === true, io);
+    const wish = first === "swap" ? { ...command, force: values.force === true } : command;
+    return tell(values.control, wish, values.json === true, io);
   }
   if (second === undefined) return usageError(io, verb, `no SVOL, and no command: ${first}`);
   if (more.length > 0) return usageError(io, verb, `one word too many: ${more[0]}`);
@@ -163,6 +174,7 @@ function viewText(view: CopyView): string {
   const ago = view.lastCopyAgoMs === null ? "never" : `${view.lastCopyAgoMs} ms ago`;
   const rows = [
     ["state", `${view.state}, ${view.percent} %${view.cause ? ` (${view.cause})` : ""}`],
+    ["direction", view.direction],
     ["link", `${view.link}, lag ${view.lagMs} ms, scan ${view.scanMs} ms`],
     ["pending", `${view.pending} of ${view.blocks} blocks`],
     ["last copy", `${ago}, ${view.copiedBlocks} blocks since the start`],

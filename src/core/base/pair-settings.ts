@@ -52,7 +52,15 @@ export const pairSettings = {
       kind: "path", fallback: null, example: "/run/array/qmp.sock",
       note: "QMP socket of this site's qemu-storage-daemon",
     },
+    monitor: {
+      kind: "text", fallback: null, optional: true, example: "10.77.2.2:10810",
+      note: "QMP of this array for the other site, over the replication link: HOST:PORT or a path",
+    },
     node: { kind: "text", fallback: "vol", example: "vol", note: "block node of the volume" },
+    front: {
+      kind: "text", fallback: "front", example: "front",
+      note: "raw node upon it, through which hosts have it; hosts cannot write to a secondary",
+    },
     export: {
       kind: "text", fallback: "replica", example: "replica",
       note: "name of the NBD export through which the other array writes this volume",
@@ -85,17 +93,33 @@ export const pairSettings = {
       kind: "text", fallback: null, optional: true, example: "hb_a",
       note: "one device of the group; the whole group where it is left out",
     },
+    volumes: {
+      kind: "number", fallback: 1, min: 1, max: 1000, example: "1",
+      note: "how many the whole group has; an answer with fewer was cut off",
+    },
     instance: {
       kind: "number", fallback: null, min: 0, max: 4094, example: "10",
       note: "HORCM instance at this end (-IH)",
     },
     fence: {
       kind: "choice", choices: ["never", "data", "status", "async"], fallback: "never",
-      example: "never", note: "fence level of a pair that is made; never for heartbeats",
+      example: "never", note: "fence level of a pair that is made; for heartbeats never, or async",
     },
     journal: {
       kind: "text", fallback: null, optional: true, example: "4:4",
       note: "PVOL and SVOL journal numbers for asynchronous copy",
+    },
+    global_active: {
+      kind: "flag", fallback: false, example: "true",
+      note: "ask for the I/O mode of a global-active device (-fcxe)",
+    },
+    takeover_limit_s: {
+      kind: "number", fallback: 30, min: 1, max: 3600, example: "30",
+      note: "how long a takeover of an asynchronous copy waits for what is under way (-t); at most change_limit_ms less 5 s",
+    },
+    wait_limit_s: {
+      kind: "number", fallback: 0, min: 0, max: 3600, example: "60",
+      note: "how long create and resync wait for PAIR (pairevtwait), bounded likewise; 0: they do not",
     },
     folder: {
       kind: "path", fallback: "/HORCM/usr/bin", example: "/HORCM/usr/bin",
@@ -108,6 +132,10 @@ export const pairSettings = {
       kind: "text", fallback: "ceph", example: "ceph", note: "name of this end's cluster",
     },
     rbd: { kind: "command", fallback: ["rbd"], example: '["/usr/bin/rbd"]', note: "the program" },
+    ceph: {
+      kind: "command", fallback: ["ceph"], example: '["/usr/bin/ceph"]',
+      note: "the program that tells the id of the cluster",
+    },
   },
   srdf: {
     group: { kind: "text", fallback: null, example: "HB_DG", note: "device group" },

@@ -145,6 +145,41 @@ export function unjudgedLimitMs(timing: Timing): number {
   return waitMs(timing, healthMax) + gapLimitMs(timing);
 }
 
+/** Longest from a beat being due to its being seen by the other site, on any path. */
+function beatWayMs({ intervalMs, latencyMs, pollMs, readLimitMs }: Timing): number {
+  return intervalMs + latencyMs + pollMs + readLimitMs;
+}
+
+/**
+ * How long one direction of a path must look lost, or well again, before that is stated
+ * (src/core/step/one-way.ts): our beat arrives there, that side finds out, its echo comes back.
+ * Longer than anything that passes by itself: a start, a restart, a read that came late.
+ */
+export function oneWayHoldMs(timing: Timing): number {
+  return beatWayMs(timing) + detectionBoundMs(timing, 0) + beatWayMs(timing);
+}
+
+/** Longest from the loss of one direction to its being stated at both ends, observers healthy. */
+export function oneWayBoundMs(timing: Timing): number {
+  const seenMs = detectionBoundMs(timing, 0) + beatWayMs(timing);
+  return seenMs + oneWayHoldMs(timing) + timing.intervalMs + timing.schedulingMs;
+}
+
+/** A path that an echo says to be at most this many beats behind is heard there. */
+export function echoHeardBeats(timing: Timing): number {
+  return Math.ceil(beatWayMs(timing) / timing.intervalMs);
+}
+
+/** More beats behind than this, and what is seen there comes too late to count as heard. */
+export function echoLostBeats(timing: Timing): number {
+  return Math.ceil(detectionBoundMs(timing, healthMax) / timing.intervalMs) + 1;
+}
+
+/** How old the last arrival on a path may be for its sender to count as heard now. */
+export function heardNowMs(timing: Timing): number {
+  return beatWayMs(timing) + timing.marginMs;
+}
+
 /** Longest an operator's takeover waits for its record to be durable on a volume of its own. */
 export function takeoverPublishLimitMs(timing: Timing): number {
   return Math.max(10_000, 4 * timing.writeLimitMs);

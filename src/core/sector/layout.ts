@@ -69,6 +69,20 @@ export const pairCodes = {
   unknown: 5,
 } as const;
 
+/** What a host may command all others to do, by its records. */
+export const commandKinds = { none: 0, activate: 1, deactivate: 2, reconfigure: 3 } as const;
+
+/** Why a host could not carry out a command that it has seen. */
+export const commandFaults = {
+  none: 0,
+  /** Its configuration has no such mirror, or no such configuration is staged. */
+  unknown: 1,
+  /** The volume could not be opened, or is not ours. */
+  volume: 2,
+  /** The device address file could not be written. */
+  file: 3,
+} as const;
+
 function namesOf(codes: Readonly<Record<string, number>>): Readonly<Record<number, string>> {
   return Object.fromEntries(Object.entries(codes).map(([name, code]) => [code, name]));
 }
@@ -190,8 +204,8 @@ export const recordLayout = checkLayout(
     { name: "echoSectors", at: 0x0a9, kind: "u8", note: "echo sectors that follow in this block" },
     { name: "echoPeers", at: 0x0aa, kind: "u16", note: "peers echoed, here and in echo blocks" },
     { name: "timingDigest", at: 0x0ac, kind: "u32", note: "CRC32C of the timings; see docs" },
-    { name: "commandSeen", at: 0x0b0, kind: "u64", note: "last mailbox command seen" },
-    { name: "commandDone", at: 0x0b8, kind: "u64", note: "last mailbox command carried out" },
+    { name: "commandSeen", at: 0x0b0, kind: "u64", note: "highest command of any host seen" },
+    { name: "commandDone", at: 0x0b8, kind: "u64", note: "highest one carried out: the receipt" },
     { name: "hostName", at: 0x0c0, kind: "text", length: 16, note: "name of the sending host" },
     {
       name: "groups",
@@ -206,7 +220,40 @@ export const recordLayout = checkLayout(
     { name: "noticeSeverity", at: 0x136, kind: "u16", note: "syslog severity" },
     { name: "noticeSerial", at: 0x138, kind: "u64", note: "number of the notice" },
     { name: "noticeText", at: 0x140, kind: "text", length: 112, note: "for people" },
-    { name: "zero2", at: 0x1b0, kind: "zero", length: 44, note: "reserved" },
+    {
+      name: "command",
+      at: 0x1b0,
+      kind: "u64",
+      note: "number of the command that the sender gives to all; 0 without",
+    },
+    { name: "commandMirror", at: 0x1b8, kind: "text", length: 16, note: "the mirror it is about" },
+    {
+      name: "commandKind",
+      at: 0x1c8,
+      kind: "u8",
+      names: namesOf(commandKinds),
+      note: "what to do",
+    },
+    {
+      name: "commandFault",
+      at: 0x1c9,
+      kind: "u8",
+      names: namesOf(commandFaults),
+      note: "why `commandSeen` is not done here yet",
+    },
+    {
+      name: "pathsOff",
+      at: 0x1ca,
+      kind: "u16",
+      note: "paths that the sender has off: bit 0 the network, bit n its site's n-th mirror",
+    },
+    {
+      name: "stagedDigest",
+      at: 0x1cc,
+      kind: "u32",
+      note: "CRC32C of the shared configuration that it holds ready; 0 without",
+    },
+    { name: "zero2", at: 0x1d0, kind: "zero", length: 12, note: "reserved" },
     ...tail,
   ],
   sectorBytes,
@@ -215,7 +262,11 @@ export const recordLayout = checkLayout(
 /** Paths that an echo can speak of: the network and up to seven mirrors. */
 export const pathsMax = 8;
 export const echoesPerSector = 9;
-/** Lag values of an echo's path: 0-253 beats, this for more, the next for never seen. */
+/**
+ * Lag values of an echo's path: 0-252 beats; then: the echoing host does not look there, for path or
+ * peer is switched off at it; more beats than that; not seen.
+ */
+export const lagOff = 253;
 export const lagFar = 254;
 export const lagNever = 255;
 

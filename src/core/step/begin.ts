@@ -1,10 +1,11 @@
 /** The state of an agent that has just begun. */
+import { type Command, type Devices, devicesOf, takesPart } from "../base/devices.ts";
 import { type Config, ownHost, ownSite, siteNamed } from "../base/config.ts";
 import { assert } from "../base/assert.ts";
 import { ownerOf, termOf } from "../decision.ts";
 import { beginSighting, beginWatch, type Sighting } from "../observation.ts";
 import type { Position } from "../record.ts";
-import { networkPath, type PathState, type Peer, type State } from "./state.ts";
+import { type Installation, networkPath, type PathState, type Peer, type State } from "./state.ts";
 
 export type Switches = {
   readonly network: boolean;
@@ -30,6 +31,8 @@ export type Setup = {
   /** High-water marks by "host path". */
   readonly marks: Readonly<Record<string, Position>>;
   readonly switches: Switches;
+  /** The device address file; without one, what the configuration calls installed. */
+  readonly devices?: Devices;
 };
 
 /** The term before any takeover: the production site owns it. */
@@ -48,7 +51,16 @@ export function pathsFrom(config: Config, site: string): readonly string[] {
   return [networkPath, ...mirrors.map((mirror) => mirror.name)];
 }
 
-function beginPaths(setup: Setup): Record<string, PathState> {
+/** The same the other way: by which that site's hosts see ours, in the order of their echoes. */
+export function pathsTo(config: Config, site: string): readonly string[] {
+  const own = config.self.site;
+  const mirrors = config.mirrors.filter(
+    (mirror) => mirror.writer === own && mirror.reader === site,
+  );
+  return [networkPath, ...mirrors.map((mirror) => mirror.name)];
+}
+
+function beginPaths(setup: Setup, devices: Devices): Record<string, PathState> {
   const { config, nowMs, switches } = setup;
   const paths: Record<string, PathState> = {
     [networkPath]: {
@@ -62,7 +74,10 @@ function beginPaths(setup: Setup): Record<string, PathState> {
     paths[mirror.name] = {
       name: mirror.name,
       kind: "mirror",
-      enabled: mirror.enabled && (switches.mirrors[mirror.name] ?? true),
+      enabled:
+        mirror.enabled &&
+        (switches.mirrors[mirror.name] ?? true) &&
+        takesPart(devices.registrations[mirror.name]),
       watch: beginWatch(nowMs),
     };
   }
@@ -114,8 +129,26 @@ function firstRole(
   return { role: "transitioning", roleReason };
 }
 
+/** What was under way when this host ended: a command not carried out by all, a mirror half removed. */
+function resumed({ command, registrations }: Devices, nowMs: number): Installation | null {
+  const common = {
+    issuer: true,
+    waiting: null,
+    fault: null,
+    retryMs: nowMs,
+    acknowledged: [],
+    volumeId: null,
+  } as const;
+  if (command) return { command, phase: "announcing", ...common };
+  const draining = Object.entries(registrations).find(([, { state }]) => state === "draining");
+  if (!draining) return null;
+  const [mirror] = draining;
+  const local: Command = { number: 0n, kind: "deactivate", mirror };
+  return { command: local, phase: "deregistering", ...common };
+}
+
 export function begin(setup: Setup): State {
-  const { config } = setup;
+  const { config, devices = devicesOf(setup.config, 0n) } = setup;
   const site = ownSite(config);
   const term = setup.term ?? firstTerm(config);
   const owner = config.sites.find((candidate) => candidate.id === ownerOf(term));
@@ -138,11 +171,19 @@ export function begin(setup: Setup): State {
     siblings: {},
     stopping: false,
     selfEnabled: setup.switches.hosts[config.self.host] ?? true,
-    paths: beginPaths(setup),
+    paths: beginPaths(setup, devices),
     peers: beginPeers(setup),
     groups: {},
     pairs: {},
+    oneWay: {},
+    writtenMs: {},
     takeover: null,
+    devices,
+    storing: null,
+    installation: resumed(devices, setup.nowMs),
+    lastInstallation: null,
+    refusedCommand: null,
+    probes: {},
     halfDone: ours && setup.halfDone,
     rejected: {},
   };

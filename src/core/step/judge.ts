@@ -12,6 +12,7 @@ import {
   type Sighting,
 } from "../observation.ts";
 import { recordFlags, states } from "../sector/layout.ts";
+import { pathsOffOf } from "./publish.ts";
 import {
   type Evidence,
   isAlive,
@@ -32,17 +33,28 @@ export type Judged = {
   readonly actions: readonly Action[];
 };
 
+function isOffThere(state: State, peer: Peer, path: string): boolean {
+  if (peer.pathsOff.includes(path)) return true;
+  const mask = peer.word?.pathsOff ?? 0;
+  return mask !== 0 && pathsOffOf(state.config, peer.host.site, mask).includes(path);
+}
+
 /** Whether a path to that host takes part: ours is on, the host has it, and did not switch it off. */
 export function pathInUse(state: State, peer: Peer, path: string): boolean {
-  if (!state.paths[path]?.enabled || peer.pathsOff.includes(path)) return false;
+  if (!state.paths[path]?.enabled || isOffThere(state, peer, path)) return false;
   return path !== networkPath || peer.host.address !== null;
+}
+
+/** Whether the last answer on that pair is too old to be evidence. */
+export function isPairOld(state: State, mirror: string): boolean {
+  const view = state.pairs[mirror];
+  return view !== undefined && state.nowMs - view.observedMs > state.config.timing.pairAgeLimitMs;
 }
 
 /** What the pair of a mirror is known to be now; old knowledge is none. */
 export function pairEvidence(state: State, mirror: string): PairEvidence {
   const view = state.pairs[mirror];
-  if (!view || state.nowMs - view.observedMs > state.config.timing.pairAgeLimitMs) return "unknown";
-  return view.state;
+  return !view || isPairOld(state, mirror) ? "unknown" : view.state;
 }
 
 function lastWordOf(peer: Peer): LastWord {
@@ -129,6 +141,7 @@ function verdictOf(state: State, peer: Peer): Verdict {
 
 function allWell(state: State, peer: Peer): boolean {
   if (peer.word?.state !== states.running || peer.pathsOff.length > 0) return false;
+  if (peer.word.pathsOff !== 0) return false;
   for (const [path, sighting] of Object.entries(peer.sightings)) {
     if (sighting.status !== "ok" || !state.paths[path]?.enabled) return false;
   }

@@ -2,16 +2,20 @@
 import { ownHost } from "../base/config.ts";
 import { comparePositions, type Position } from "../record.ts";
 import {
+  commandKinds,
   type Echo,
   lagFar,
   lagNever,
+  lagOff,
   pathsMax,
   recordFlags,
   roles,
   states,
 } from "../sector/layout.ts";
 import { pathsFrom } from "./begin.ts";
-import { networkPath, type Peer, type RecordBody, type State } from "./state.ts";
+import { type CommandsTold, networkPath, type Peer, type RecordBody, type State } from "./state.ts";
+
+const pathsOffBits = 16;
 
 export type BeatFacts = {
   readonly wallNs: bigint;
@@ -49,8 +53,7 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     handoverTerm: 0n,
     handoverSite: 0,
     timingDigest: state.timingDigest,
-    commandSeen: 0n,
-    commandDone: 0n,
+    ...commandsOf(state),
     hostName: own.name,
     groups: [],
     noticeId: 0,
@@ -58,7 +61,44 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     noticeSeverity: 0,
     noticeSerial: 0n,
     noticeText: "",
+    pathsOff: pathsOffMask(state),
+    stagedDigest: 0,
   };
+}
+
+/** The command that this host gives, and what it has done of those that it was given. */
+function commandsOf({ devices, installation, refusedCommand }: State): CommandsTold {
+  const { command, commandSeen, commandDone } = devices;
+  const refused = refusedCommand?.number === commandSeen ? refusedCommand.code : 0;
+  return {
+    command: command?.number ?? 0n,
+    commandKind: command ? commandKinds[command.kind] : 0,
+    commandMirror: command?.mirror ?? "",
+    commandSeen,
+    commandDone,
+    commandFault: installation?.fault?.code ?? refused,
+  };
+}
+
+/** Mirrors written by a site, in the order of the configuration: bits 1 and up of `pathsOff`. */
+function writtenBy(config: State["config"], site: string): readonly string[] {
+  const written = config.mirrors.filter((mirror) => mirror.writer === site);
+  return written.map((mirror) => mirror.name).slice(0, pathsOffBits - 1);
+}
+
+/** A peer that begins anew must still learn what is off: so every record says it. */
+function pathsOffMask(state: State): number {
+  const names = [networkPath, ...writtenBy(state.config, state.config.self.site)];
+  return names.reduce(
+    (mask, name, bit) => (state.paths[name]?.enabled ? mask : mask | (1 << bit)),
+    0,
+  );
+}
+
+/** Paths that a host of that site says, in its newest record, that it has off. */
+export function pathsOffOf(config: State["config"], site: string, mask: number): readonly string[] {
+  if (mask === 0) return [];
+  return [networkPath, ...writtenBy(config, site)].filter((_, bit) => (mask & (1 << bit)) !== 0);
 }
 
 /** Paths on which a beat goes out now: the network, and the mirrors that our site writes. */
@@ -72,7 +112,7 @@ export function pathsOut(state: State): readonly string[] {
 function lagOf(newest: Position, seen: Position | null | undefined): number {
   if (!seen || seen.incarnation !== newest.incarnation) return lagNever;
   const behind = newest.serial - seen.serial;
-  return behind >= BigInt(lagFar) ? lagFar : Number(behind);
+  return behind >= BigInt(lagOff) ? lagFar : Number(behind);
 }
 
 function newestMark(peer: Peer): Position | null {
@@ -85,12 +125,12 @@ function newestMark(peer: Peer): Position | null {
 function echoOf(state: State, peer: Peer): Echo {
   const word = peer.word;
   const lags = Array.from({ length: pathsMax }, () => lagNever);
-  if (word) {
-    pathsFrom(state.config, peer.host.site).forEach((path, index) => {
-      const sighting = peer.sightings[path];
-      if (sighting?.status === "ok") lags[index] = lagOf(word, sighting.position);
-    });
-  }
+  pathsFrom(state.config, peer.host.site).forEach((path, index) => {
+    const sighting = peer.sightings[path];
+    // Who does not look must not be taken for one who sees nothing.
+    if (!peer.enabled || !state.paths[path]?.enabled) lags[index] = lagOff;
+    else if (word && sighting?.status === "ok") lags[index] = lagOf(word, sighting.position);
+  });
   const at = (index: number): number => lags[index] ?? lagNever;
   // Of a host that was not heard since our start, what is remembered: it must begin above that.
   const last = word ?? newestMark(peer);

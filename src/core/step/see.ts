@@ -10,10 +10,13 @@ export type SeenPeer = { readonly peer: Peer; readonly events: readonly CoreEven
 
 function wordOf(record: HeartbeatRecord): Word {
   const { incarnation, serial, nonce, term, state, role, flags, bootId } = record;
-  const { intervalMs, timingDigest, wallClockNs, generation } = record;
+  const { intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest } = record;
+  const { command, commandKind, commandMirror } = record;
+  const { commandSeen, commandDone, commandFault } = record;
   return {
     incarnation, serial, nonce, term, state, role, flags, bootId,
-    intervalMs, timingDigest, wallClockNs, generation,
+    intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest,
+    command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
   }; // biome-ignore format: as in Word
 }
 
@@ -101,7 +104,8 @@ export function seePeerRecord(
   if (!isNewer(record, peer)) return { peer: moved, events: [] };
   const word = wordOf(record);
   const echo = echoOfUs(state, ownSlot, echoes) ?? peer.echo;
-  const back = hasBegunAnew(peer.word, word) ? watchedAnew(state, moved) : moved;
+  const isOnAgain = peer.word !== null && (peer.word.pathsOff & ~word.pathsOff) !== 0;
+  const back = isOnAgain || hasBegunAnew(peer.word, word) ? watchedAnew(state, moved) : moved;
   return { peer: { ...back, word, echo }, events: wordEvents(state, peer, word) };
 }
 

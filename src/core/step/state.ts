@@ -3,6 +3,7 @@
  * it returns the next. Inputs are a closed set; so are the actions that the shell carries out.
  */
 import type { Config, HostConfig } from "../base/config.ts";
+import type { Command, Devices } from "../base/devices.ts";
 import type { CoreEvent } from "../base/event.ts";
 import type { ExitCode } from "../base/exit-codes.ts";
 import type { Role } from "../decision.ts";
@@ -26,7 +27,8 @@ export type PathState = {
 export type Word = Pick<
   HeartbeatRecord,
   | "incarnation" | "serial" | "nonce" | "term" | "state" | "role" | "flags" | "bootId"
-  | "intervalMs" | "timingDigest" | "wallClockNs" | "generation"
+  | "intervalMs" | "timingDigest" | "wallClockNs" | "generation" | "pathsOff" | "stagedDigest"
+  | "command" | "commandKind" | "commandMirror" | "commandSeen" | "commandDone" | "commandFault"
 >; // biome-ignore format: one list
 
 /** What a host says that it last saw of us; lags in beats by path index. */
@@ -57,6 +59,9 @@ export type PairView = {
   readonly state: PairEvidence;
   readonly observedMs: number;
   readonly facts: PairFacts | null;
+  /** The cause that was last told of, and when. */
+  readonly toldCause: string;
+  readonly toldMs: number;
 };
 export type PairFacts = {
   readonly role: string;
@@ -64,6 +69,17 @@ export type PairFacts = {
   readonly percent: number | null;
   /** Why it is not as it should be, or could not be asked; empty otherwise. */
   readonly cause: string;
+};
+
+/** One direction of a path to one host: see one-way.ts. */
+export type OneWayWatch = {
+  readonly view: "lost" | "ok" | "unknown";
+  /** Since when it looks like that, without a break. */
+  readonly sinceMs: number;
+  /** The host's run in which it began to. */
+  readonly incarnation: bigint;
+  /** Since when it is lost, where that is stated; null while it is not. */
+  readonly lostMs: number | null;
 };
 
 export type Takeover = {
@@ -74,6 +90,39 @@ export type Takeover = {
   /** A record with this serial or a later one must be durable on a volume of ours. */
   readonly serial: bigint;
   readonly deadlineMs: number;
+};
+
+/** What this host does now to install or remove a mirror; one at a time. */
+export type Installation = {
+  /** Its number is 0 where nobody else is told (`deinstall --local`). */
+  readonly command: Command;
+  /** Commanded here, not by another host. */
+  readonly issuer: boolean;
+  readonly phase: InstallationPhase;
+  /** What it waits for, from the shell. */
+  readonly waiting: "volume" | "file" | null;
+  /** Why the phase is not done yet, for the issuer's record and for people. */
+  readonly fault: CommandFault | null;
+  readonly retryMs: number;
+  /** Hosts that carried the command out. */
+  readonly acknowledged: readonly string[];
+  /** Found when the volume was opened. */
+  readonly volumeId: string | null;
+};
+export type InstallationPhase =
+  | "opening"
+  | "registering"
+  | "enabling"
+  | "announcing"
+  | "draining"
+  | "deregistering";
+export type CommandFault = { readonly code: number; readonly text: string };
+
+/** How the last one that was commanded here ended. */
+export type InstallationEnd = {
+  readonly command: Command;
+  readonly code: ExitCode;
+  readonly message: string;
 };
 
 export type State = {
@@ -103,7 +152,21 @@ export type State = {
   readonly peers: readonly Peer[];
   readonly groups: Readonly<Record<string, Verdict>>;
   readonly pairs: Readonly<Record<string, PairView>>;
+  /** Directions of paths that look lost, or are stated to be, by "host path direction". */
+  readonly oneWay: Readonly<Record<string, OneWayWatch>>;
+  /** When a record of ours was last durable on a mirror's PVOL, by its name. */
+  readonly writtenMs: Readonly<Record<string, number>>;
   readonly takeover: Takeover | null;
+  /** As it stands in the device address file. */
+  readonly devices: Devices;
+  /** On its way to that file. */
+  readonly storing: Devices | null;
+  readonly installation: Installation | null;
+  readonly lastInstallation: InstallationEnd | null;
+  /** A command that this host cannot carry out at all. */
+  readonly refusedCommand: { readonly number: bigint; readonly code: number } | null;
+  /** Newest positions found on volumes that are not installed, by "mirror slot". */
+  readonly probes: Readonly<Record<string, Position>>;
   /** Our term was taken, and the service not started yet: kept over a restart. */
   readonly halfDone: boolean;
   /** Sectors and datagrams that were not believed, by "path reason". */
@@ -117,7 +180,14 @@ export type Sibling = {
   readonly seenMs: number;
   readonly role: number;
   readonly term: bigint;
+  readonly told: CommandsTold;
 };
+
+/** What a record tells of commands. */
+export type CommandsTold = Pick<
+  HeartbeatRecord,
+  "command" | "commandKind" | "commandMirror" | "commandSeen" | "commandDone" | "commandFault"
+>;
 
 export type RejectionCount = { readonly count: number; readonly toldMs: number };
 
@@ -126,6 +196,8 @@ export type Seen = {
   readonly reading: SlotReading;
   readonly echoes: readonly EchoSector[];
 };
+
+export type InstallWish = "install" | "deinstall" | "deinstall-local";
 
 export type SwitchTarget =
   | { readonly kind: "network" }
@@ -198,6 +270,39 @@ export type Input =
       readonly id: number;
       readonly force: boolean;
     }
+  /** Records found on the volume of a mirror that is not installed: they may hold a command. */
+  | {
+      readonly kind: "probe";
+      readonly nowMs: number;
+      readonly wallNs: bigint;
+      readonly mirror: string;
+      readonly records: readonly HeartbeatRecord[];
+    }
+  | {
+      readonly kind: "install";
+      readonly nowMs: number;
+      readonly wallNs: bigint;
+      readonly id: number;
+      readonly what: InstallWish;
+      readonly mirror: string;
+      readonly force: boolean;
+    }
+  | {
+      readonly kind: "volume-opened";
+      readonly nowMs: number;
+      readonly wallNs: bigint;
+      readonly mirror: string;
+      readonly volumeId: string | null;
+      /** Empty where it is open. */
+      readonly fault: string;
+    }
+  | {
+      readonly kind: "devices-stored";
+      readonly nowMs: number;
+      readonly wallNs: bigint;
+      /** Empty where the file is durable. */
+      readonly fault: string;
+    }
   | {
       readonly kind: "term-stored";
       readonly nowMs: number;
@@ -239,6 +344,10 @@ export type Action =
     }
   | { readonly kind: "store-term"; readonly term: bigint; readonly halfDone: boolean }
   | { readonly kind: "query-pair"; readonly mirror: string }
+  | { readonly kind: "open-volume"; readonly mirror: string }
+  | { readonly kind: "store-devices"; readonly devices: Devices }
+  /** An installed mirror is on, whatever was switched before. */
+  | { readonly kind: "forget-switch"; readonly mirror: string }
   | {
       readonly kind: "run-hook";
       readonly hook: "takeover" | "superseded" | "verdict";

@@ -2,14 +2,16 @@
  * What an agent knows, as one plain object: the answer of the control socket, the state file, and
  * `status --json`. Schema 1; fields are only ever added. Large numbers are text.
  */
-import { ownSite } from "../base/config.ts";
+import { type MirrorConfig, ownSite } from "../base/config.ts";
 import { detectionBoundMs, healthMax } from "../base/timing.ts";
 import { adviceOn, ownerOf } from "../decision.ts";
 import { deadlineMs, isFit } from "../observation.ts";
-import { formatVersion, lagNever, states } from "../sector/layout.ts";
-import { pathsFrom } from "./begin.ts";
-import { pairEvidence, pathInUse } from "./judge.ts";
-import type { Peer, State } from "./state.ts";
+import { formatVersion, lagNever, lagOff, states } from "../sector/layout.ts";
+import { pathsFrom, pathsTo } from "./begin.ts";
+import { installationStatus } from "./install-status.ts";
+import { isPairOld, pairEvidence, pathInUse } from "./judge.ts";
+import { oneWayFaults } from "./one-way.ts";
+import { networkPath, type Peer, type State } from "./state.ts";
 
 /** What the shell adds of the world. */
 export type StatusExtras = {
@@ -33,11 +35,27 @@ export type DeviceStatus = {
 const rounded = (ms: number): number => Math.round(ms * 10) / 10;
 const stateNames = Object.fromEntries(Object.entries(states).map(([name, code]) => [code, name]));
 
-function pathStatus(state: State, peer: Peer, path: string, index: number) {
+/** How far behind that host sees us, in beats; null where it does not. */
+function echoLag(peer: Peer, index: number): number | null {
+  const lag = peer.echo?.lags[index];
+  return lag === undefined || lag === lagNever || lag === lagOff ? null : lag;
+}
+
+/** A path by which that host sees us, as its newest echo tells. */
+function echoStatus(state: State, peer: Peer, path: string, index: number) {
+  return {
+    path,
+    enabled: state.paths[path]?.enabled ?? false,
+    lagBeats: echoLag(peer, index),
+    /** It does not look there: path or host is switched off at it. */
+    off: peer.echo?.lags[index] === lagOff,
+  };
+}
+
+function pathStatus(state: State, peer: Peer, path: string) {
   const sighting = peer.sightings[path];
   const watch = state.paths[path]?.watch;
   const lastMs = sighting?.arrivals.at(-1)?.atMs;
-  const lag = peer.echo?.lags[index];
   return {
     path,
     inUse: pathInUse(state, peer, path),
@@ -49,8 +67,9 @@ function pathStatus(state: State, peer: Peer, path: string, index: number) {
       sighting && watch && lastMs !== undefined
         ? rounded(deadlineMs(sighting, watch, state.config.timing) - lastMs)
         : null,
-    /** How far behind that host sees us on this path, in beats; null where it does not. */
-    echoLagBeats: lag === undefined || lag === lagNever ? null : lag,
+    /** How far behind that host sees us on this path; null where it does not, as on all mirrors
+     * that it writes. `sees` has them all. */
+    echoLagBeats: path === networkPath ? echoLag(peer, 0) : null,
   };
 }
 
@@ -74,16 +93,41 @@ function hostStatus(state: State, peer: Peer, extras: StatusExtras) {
     timingsDiffer: word !== null && word.timingDigest !== state.timingDigest,
     /** Their wall clock against ours; for display, judged by nobody. */
     clockAheadMs: skewNs === null ? null : Number(skewNs / 1_000_000n),
-    paths: pathsFrom(state.config, peer.host.site).map((path, index) =>
-      pathStatus(state, peer, path, index),
+    paths: pathsFrom(state.config, peer.host.site).map((path) => pathStatus(state, peer, path)),
+    sees: pathsTo(state.config, peer.host.site).map((path, index) =>
+      echoStatus(state, peer, path, index),
     ),
+    /** Paths on which beats are lost in one direction only: "to" it, or "from" it. */
+    oneWay: oneWayFaults(state, peer).map(({ path, direction, forMs }) => ({
+      path,
+      direction,
+      forMs: rounded(forMs),
+    })),
+  };
+}
+
+function pairStatus(state: State, { name, pair }: MirrorConfig) {
+  const view = state.pairs[name];
+  const facts = view?.facts ?? null;
+  return {
+    /** Its worth as evidence: unknown where the answer is too old. */
+    state: pairEvidence(state, name),
+    ageMs: view ? rounded(state.nowMs - view.observedMs) : null,
+    provider: pair.provider,
+    /** What the last answer said, however old it is. */
+    answer: view?.state ?? null,
+    old: isPairOld(state, name),
+    role: facts?.role ?? null,
+    percent: facts?.percent ?? null,
+    /** The array's own word. */
+    native: facts?.native ?? null,
+    cause: facts?.cause ?? null,
   };
 }
 
 function pathOfOurs(state: State, name: string, extras: StatusExtras) {
   const path = state.paths[name];
   const mirror = state.config.mirrors.find((candidate) => candidate.name === name);
-  const view = state.pairs[name];
   const own = ownSite(state.config).name;
   const direction = !mirror
     ? "both"
@@ -100,12 +144,9 @@ function pathOfOurs(state: State, name: string, extras: StatusExtras) {
     fit: path ? isFit(path.watch) : false,
     illness: path?.watch.health ?? 0,
     failure: path?.watch.failure ?? null,
-    pair: mirror
-      ? {
-          state: pairEvidence(state, name),
-          ageMs: view ? rounded(state.nowMs - view.observedMs) : null,
-        }
-      : null,
+    pair: mirror ? pairStatus(state, mirror) : null,
+    /** How far the mirror is installed here; null where it is not, and for the network. */
+    installed: state.devices.registrations[name]?.state ?? null,
     ...(extras.devices[name] ?? {}),
   };
 }
@@ -156,6 +197,7 @@ export function statusObject(state: State, extras: StatusExtras) {
         .map((peer) => hostStatus(state, peer, extras)),
     })),
     paths: ours,
+    installation: installationStatus(state),
     rejected: Object.fromEntries(
       Object.entries(state.rejected).map(([key, { count }]) => [key, count]),
     ),

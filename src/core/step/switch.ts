@@ -37,7 +37,7 @@ function pathAnew(state: State, path: string): State {
   return { ...state, peers, paths };
 }
 
-function switchPath(state: State, path: string, on: boolean): State {
+export function switchPath(state: State, path: string, on: boolean): State {
   const known = state.paths[path];
   if (!known || known.enabled === on) return state;
   const base = on ? pathAnew(state, path) : state;
@@ -68,6 +68,12 @@ export function switchTarget(state: State, target: SwitchTarget, on: boolean): S
 
 /** Why a target cannot be switched; null where it can. */
 export function switchFault(state: State, target: SwitchTarget): string | null {
+  if (target.kind === "mirror" && state.paths[target.name]) {
+    const registration = state.devices.registrations[target.name]?.state;
+    if (registration !== "enabled") {
+      return `mirror '${target.name}' is not installed here; mirrorbeat install ${target.name}`;
+    }
+  }
   const names =
     target.kind === "host"
       ? [state.config.self.host, ...state.peers.map((peer) => peer.host.name)]

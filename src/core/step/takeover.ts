@@ -178,7 +178,12 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
   const at = { incarnation: record.incarnation, serial: record.serial };
   const advances = was ? was.advances + 1 : 0;
   const { role, term } = record;
-  const sibling = { at, advances, role, term, seenMs: before.nowMs };
+  const { command, commandKind, commandMirror } = record;
+  const { commandSeen, commandDone, commandFault } = record;
+  const told = {
+    command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
+  }; // biome-ignore format: one list
+  const sibling = { at, advances, role, term, seenMs: before.nowMs, told };
   const siblings = { ...before.siblings, [record.hostName]: sibling };
   const learnt = learnTerm({ ...before, siblings }, term, record.hostName);
   // Each volume of ours may hold one last record of a host that is long dead: more than these.

@@ -4,12 +4,20 @@ import type { PairEvidence } from "../evidence.ts";
 import { type CopyState, copyStates } from "./pair-state.ts";
 
 export const commandNames = [
-  "query", "split", "resync", "create", "delete", "cut", "heal", "lag", "tear", "stop",
+  "query", "split", "resync", "swap", "takeover", "create", "delete", "cut", "heal", "lag", "tear", "stop",
 ] as const; // biome-ignore format: one list
 export type CommandName = (typeof commandNames)[number];
 
-/** `ms` is the lag, or the pause between the pieces of a torn block; 0 with every other command. */
-export type Command = { readonly name: CommandName; readonly ms: number };
+export type Command = {
+  readonly name: CommandName;
+  /** The lag, or the pause between the pieces of a torn block; 0 with every other command. */
+  readonly ms: number;
+  /** Swap only: overwrite the old source after a takeover. */
+  readonly force?: boolean;
+};
+
+export const directions = ["pvol-to-svol", "svol-to-pvol"] as const;
+export type Direction = (typeof directions)[number];
 
 export const lagMsMax = 60_000;
 export const tearMsMax = 1000;
@@ -21,7 +29,7 @@ export type CopyView = {
   readonly cause: string;
   readonly percent: number;
   readonly lastCopyAgoMs: number | null;
-  readonly direction: "pvol-to-svol";
+  readonly direction: Direction;
   readonly link: "up" | "cut";
   /** Blocks known to differ: on their way, or left behind by a suspension. */
   readonly pending: number;
@@ -49,14 +57,19 @@ export function isCommandName(text: string): text is CommandName {
 
 /** A command, or what is wrong with the request. */
 export function parseCommand(request: JsonObject): Command | string {
-  const { command, ms, ...rest } = request as Record<string, unknown>;
+  const { command, ms, force, ...rest } = request as Record<string, unknown>;
   if (typeof command !== "string" || !isCommandName(command)) {
     return `"command" must be one of: ${commandNames.join(", ")}`;
   }
   const unknown = Object.keys(rest);
   if (unknown.length > 0) return `unknown field: ${JSON.stringify(unknown[0])}`;
-  if (!takesMs(command))
-    return ms === undefined ? { name: command, ms: 0 } : `${command} takes no "ms"`;
+  if (force !== undefined && (command !== "swap" || typeof force !== "boolean")) {
+    return '"force" is true or false, and with swap only';
+  }
+  if (!takesMs(command)) {
+    if (ms !== undefined) return `${command} takes no "ms"`;
+    return force === undefined ? { name: command, ms: 0 } : { name: command, ms: 0, force };
+  }
   const fault = msFault(command, ms);
   return fault ?? { name: command, ms: Number(ms) };
 }
@@ -70,9 +83,12 @@ export function msFault(name: CommandName, ms: unknown): string | null {
 /** The parts of a view that others decide by; null where it is none. */
 export function parseView(value: unknown): CopyView | null {
   if (!isObject(value)) return null;
-  const { schema, state, percent, lastCopyAgoMs, cause } = value as Record<string, unknown>;
+  const view = value as Record<string, unknown>;
+  const { schema, state, direction, percent, pending, lastCopyAgoMs } = view;
   if (schema !== 1 || !copyStates.some((known) => known === state)) return null;
-  if (typeof percent !== "number" || typeof cause !== "string") return null;
+  if (!directions.some((known) => known === direction)) return null;
+  if (typeof percent !== "number" || typeof pending !== "number") return null;
+  for (const text of ["cause", "pvol", "svol"]) if (typeof view[text] !== "string") return null;
   if (lastCopyAgoMs !== null && typeof lastCopyAgoMs !== "number") return null;
   return value as CopyView;
 }

@@ -1,8 +1,9 @@
 /**
- * Moves blocks: finds what changed at the PVOL, and brings it to the SVOL.
+ * Moves blocks: finds what changed at the source, and brings it to the target. The source is the
+ * PVOL, until the direction is turned.
  *
- * The shadow is the PVOL as last read; what differs from it has changed. While the pair is paired
- * and nothing waits in the queue, shadow and SVOL are equal.
+ * The shadow is the source as last read; what differs from it has changed. While the pair is paired
+ * and nothing waits in the queue, shadow and target are equal.
  *
  * A snapshot is taken by reading twice: as long as a reading finds a change, what changes often is
  * read again. A reading that finds none proves that all of it stood there at one moment, so a block
@@ -27,34 +28,43 @@ export class Copier {
   tearMs = 0;
   copiedBlocks = 0;
   lastCopyMs: number | null = null;
-  private readonly pvol: Volume;
-  private readonly svol: Volume;
+  readonly blockCount: number;
+  private source: Volume;
+  private target: Volume;
   private readonly shadow: Buffer;
   private readonly nowMs: () => number;
 
   constructor(pvol: Volume, svol: Volume, nowMs: () => number) {
     assert(svol.blockCount >= pvol.blockCount, "the SVOL holds the PVOL");
-    this.pvol = pvol;
-    this.svol = svol;
+    this.blockCount = pvol.blockCount;
+    this.source = pvol;
+    this.target = svol;
     this.nowMs = nowMs;
     // Memory is taken only as far as the volume holds something but zeroes.
     this.shadow = Buffer.alloc(pvol.blockCount * blockBytes);
   }
 
-  get blockCount(): number {
-    return this.pvol.blockCount;
+  /** From now on the other way, or back. Nothing may be on its way. */
+  turn(source: Volume, target: Volume): void {
+    assert(target.isWritable, "the target can be written");
+    this.source = source;
+    this.target = target;
   }
 
-  /** A late request is still with the kernel, and might yet change the SVOL. */
+  /** A late request is still with the kernel, and might yet change the target. */
   get isOwed(): boolean {
-    return this.pvol.isOwed || this.svol.isOwed;
+    return this.source.isOwed || this.target.isOwed;
+  }
+
+  get isTargetOwed(): boolean {
+    return this.target.isOwed;
   }
 
   /** Makes blocks equal whatever the shadow says: one step of an initial copy or resync. */
   async equalise(run: Run): Promise<CopyFault | null> {
-    const wanted = await this.pvol.read(run);
+    const wanted = await this.source.read(run);
     if ("fault" in wanted) return wanted.fault;
-    const found = await this.svol.read(run);
+    const found = await this.target.read(run);
     if ("fault" in found) return found.fault;
     wanted.bytes.copy(this.shadow, run.first * blockBytes);
     const blocks = new Map<number, Buffer>();
@@ -92,7 +102,7 @@ export class Copier {
     while (set.blocks.size > 0) {
       const { first, blocks } = firstRun(set.blocks, this.tearMs > 0 ? 1 : writeBlocksMax);
       const fault =
-        this.tearMs > 0 ? await this.tear(first, blocks) : await this.svol.write(first, blocks);
+        this.tearMs > 0 ? await this.tear(first, blocks) : await this.target.write(first, blocks);
       if (fault) return fault;
       for (let index = 0; index < blocks.length; index++) set.blocks.delete(first + index);
       this.copiedBlocks += blocks.length;
@@ -108,7 +118,7 @@ export class Copier {
   ): Promise<number | CopyFault> {
     let changed = 0;
     for (const run of runs) {
-      const reading = await this.pvol.read(run);
+      const reading = await this.source.read(run);
       if ("fault" in reading) return reading.fault;
       const start = run.first * blockBytes;
       const known = this.shadow.subarray(start, start + reading.bytes.length);
@@ -138,12 +148,12 @@ export class Copier {
   private async tear(first: number, blocks: readonly Buffer[]): Promise<CopyFault | null> {
     const [wanted] = blocks;
     assert(wanted !== undefined && blocks.length === 1, "blocks are torn one by one");
-    const found = await this.svol.read({ first, count: 1 });
+    const found = await this.target.read({ first, count: 1 });
     if ("fault" in found) return found.fault;
     const mixed = Buffer.from(found.bytes);
     for (let at = 0; at < blockBytes; at += pieceBytes) {
       wanted.copy(mixed, at, at, at + pieceBytes);
-      const fault = await this.svol.write(first, [mixed]);
+      const fault = await this.target.write(first, [mixed]);
       if (fault) return fault;
       await new Promise((resolve) => setTimeout(resolve, this.tearMs));
     }

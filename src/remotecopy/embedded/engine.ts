@@ -4,8 +4,12 @@
  * answered holds: after a split or a cut nothing is written any more.
  *
  *   copying    runs of blocks are made equal from first to last, then what changed meanwhile
- *   paired     scan -> queue -> (lag) -> SVOL
+ *   paired     scan -> queue -> (lag) -> target
  *   otherwise  nothing is read or written
+ *
+ * The source is the PVOL and the target the SVOL, until a swap turns the direction; a pair that is
+ * made begins in the first direction again. A swap is between two pieces of work too: all that was
+ * found has arrived before it. Nothing keeps a host from writing to what is the target then.
  *
  * The link is a switch. Cut, nothing is copied and the pair still says paired, as arrays do, until
  * a change could not be copied for the link time-out: then it is suspended by an error.
@@ -14,11 +18,14 @@
  * state of the pair; a resync begins only when the kernel owes no write.
  */
 import { ChangeQueue } from "./change-queue.ts";
-import type { Command, CopyView } from "./command.ts";
+import type { Command, CopyView, Direction } from "./command.ts";
 import { Copier } from "./copier.ts";
+import { Nap } from "./nap.ts";
 import { Pace } from "./pace.ts";
 import { evidenceOf } from "../evidence.ts";
+import type { Claimed } from "./open-pair.ts";
 import { type CopyState, type PairEvent, transition } from "./pair-state.ts";
+import { pendingOf, percentOf, type Progress } from "./progress.ts";
 import { type Run, ScanPlan } from "./scan-plan.ts";
 import type { CopyFault, Volume } from "./volume.ts";
 
@@ -30,6 +37,8 @@ export type EngineOptions = {
   readonly tearMs: number;
   /** Monotonic. */
   readonly nowMs: () => number;
+  /** The PVOL as one that may be written; asked for by the first swap. */
+  readonly claimPvol: () => Promise<Claimed>;
   readonly onState: (from: CopyState, to: CopyState, cause: string) => void;
 };
 
@@ -41,7 +50,6 @@ const obeyed: Obeyed = { ok: true };
 const copyRunBlocks = 64;
 const queueBlocksMin = 4096;
 const retryMs = 1000;
-const sleepMsMax = 60_000;
 const commandsMax = 32;
 /** A whole sweep on news takes at most this part of the time. */
 const fullSweepShare = 0.1;
@@ -51,12 +59,13 @@ type Waiting = { readonly command: Command; readonly resolve: (obeyed: Obeyed) =
 
 export class Engine {
   private readonly options: EngineOptions;
-  private readonly pvol: Volume;
+  private pvol: Volume;
   private readonly svol: Volume;
   private readonly copier: Copier;
   private readonly queue: ChangeQueue;
-  private readonly plan: ScanPlan;
-  private readonly pace: Pace;
+  private plan: ScanPlan;
+  private pace: Pace;
+  private direction: Direction = "pvol-to-svol";
   private state: CopyState = "simplex";
   private cause = "";
   private link: "up" | "cut" = "up";
@@ -71,7 +80,7 @@ export class Engine {
   private nextFullSweepMs = 0;
   private stopping = false;
   private readonly commands: Waiting[] = [];
-  private wake: () => void = () => {};
+  private readonly nap = new Nap();
 
   constructor(pvol: Volume, svol: Volume, options: EngineOptions) {
     this.options = options;
@@ -91,13 +100,13 @@ export class Engine {
     return {
       schema: 1,
       state: this.state,
-      evidence: evidenceOf(this.state),
+      evidence: this.direction === "pvol-to-svol" ? evidenceOf(this.state) : "split",
       cause: this.cause,
-      percent: this.percent,
+      percent: percentOf(this.progress),
       lastCopyAgoMs: lastCopyMs === null ? null : Math.round(nowMs - lastCopyMs),
-      direction: "pvol-to-svol",
+      direction: this.direction,
       link: this.link,
-      pending: this.pending,
+      pending: pendingOf(this.progress),
       lagMs: this.lagMs,
       scanMs: this.options.scanMs,
       tearMs,
@@ -119,15 +128,16 @@ export class Engine {
     }
     return new Promise((resolve) => {
       this.commands.push({ command, resolve });
-      this.wake();
+      this.nap.wake();
     });
   }
 
-  /** The kernel says that somebody wrote to the PVOL. */
-  news(): void {
+  /** The kernel says that somebody wrote to that volume; to the target, it was this copy. */
+  news(part: Volume["part"]): void {
+    if ((part === "PVOL") !== (this.direction === "pvol-to-svol")) return;
     const isFirst = !this.pace.hasNews;
     this.pace.news(this.options.nowMs());
-    if (isFirst && this.state === "paired") this.wake();
+    if (isFirst && this.state === "paired") this.nap.wake();
   }
 
   /** Until a stop is commanded. */
@@ -136,40 +146,18 @@ export class Engine {
       await this.obeyAll();
       if (this.stopping) break;
       const nextMs = await this.step();
-      await this.sleepUntil(nextMs);
+      // It ends early for a command or news.
+      if (this.commands.length === 0) await this.nap.sleep(nextMs - this.options.nowMs());
     }
     for (const { resolve } of this.commands.splice(0)) {
       resolve(refuse("stopping", "the copy is ending"));
     }
   }
 
-  private get percent(): number {
+  private get progress(): Progress {
+    const { state, cursor, leftBehind } = this;
     const { blockCount } = this.copier;
-    switch (this.state) {
-      case "simplex":
-        return 0;
-      case "copying":
-        return Math.min(99, Math.floor((100 * this.cursor) / blockCount));
-      case "paired":
-        return 100;
-      case "suspended-by-operator":
-      case "suspended-by-error":
-        return Math.floor((100 * (blockCount - this.leftBehind)) / blockCount);
-    }
-  }
-
-  private get pending(): number {
-    switch (this.state) {
-      case "simplex":
-        return 0;
-      case "copying":
-        return this.copier.blockCount - this.cursor + this.queue.blocks;
-      case "paired":
-        return this.queue.blocks;
-      case "suspended-by-operator":
-      case "suspended-by-error":
-        return this.leftBehind;
-    }
+    return { state, blockCount, cursor, queuedBlocks: this.queue.blocks, leftBehind };
   }
 
   private change(event: PairEvent, cause = ""): Obeyed {
@@ -177,9 +165,9 @@ export class Engine {
     if (next.kind === "same") return obeyed;
     if (next.kind === "refused") return refuse("wrong-state", `${event}: ${next.message}`);
     const from = this.state;
-    this.leftBehind = this.pending;
+    this.leftBehind = pendingOf(this.progress);
     this.state = next.state;
-    this.cause = cause;
+    this.cause = event === "failed" ? cause : "";
     this.stuckSinceMs = null;
     this.queue.clear();
     if (next.state === "copying") this.cursor = 0;
@@ -198,15 +186,19 @@ export class Engine {
     }
   }
 
-  private async obey({ name, ms }: Command): Promise<Obeyed> {
+  private async obey({ name, ms, force }: Command): Promise<Obeyed> {
     switch (name) {
       case "query":
         return obeyed;
       case "create":
       case "resync":
         return this.beginCopying(name);
+      case "swap":
+        return this.swap(force === true);
+      case "takeover":
+        return this.takeover();
       case "delete":
-        return this.change("delete");
+        return this.remove();
       case "split":
         return this.split();
       case "cut":
@@ -238,13 +230,77 @@ export class Engine {
     return this.change(event);
   }
 
-  /** What was written before the split is at the SVOL after it, as with an array. */
+  private remove(): Obeyed {
+    const removed = this.change("delete");
+    if (removed.ok) this.turn("pvol-to-svol");
+    return removed;
+  }
+
+  /** What was written before the split is at the target after it, as with an array. */
   private async split(): Promise<Obeyed> {
     if (this.state !== "paired" || this.link === "cut") return this.change("split");
-    const fault = (await this.scan(this.plan.all())) ?? (await this.drain(0, () => false));
+    const fault = await this.finish();
     if (!fault) return this.change("split");
     this.fail(fault);
     return refuse("failed", `split: ${fault.text}; the pair is suspended by this error`);
+  }
+
+  /** The target becomes its site's own volume; what can still be copied is copied first. */
+  private async takeover(): Promise<Obeyed> {
+    if (this.state === "paired" && this.link === "up") await this.finish();
+    if (this.copier.isTargetOwed) {
+      return refuse("owed", "takeover: a late write is still with the kernel; try again");
+    }
+    return this.change("takeover");
+  }
+
+  /** The other direction: at once while paired, after a takeover by copying everything back. */
+  private async swap(force: boolean): Promise<Obeyed> {
+    const next = transition(this.state, "swap");
+    if (next.kind !== "to") return this.change("swap");
+    const target = this.direction === "pvol-to-svol" ? this.pvol : this.svol;
+    if (this.state === "takeover" && !force) {
+      const text = `what was written to ${target.device.path} since the takeover would be lost`;
+      return refuse("wrong-state", `swap: ${text}; --force does it`);
+    }
+    if (this.link === "cut") return refuse("link-cut", "swap: the link is cut");
+    const fault = this.state === "paired" ? await this.finish() : null;
+    if (fault) {
+      this.fail(fault);
+      return refuse("failed", `swap: ${fault.text}; the pair is suspended by this error`);
+    }
+    if (this.copier.isOwed) {
+      return refuse("owed", "swap: a late request is still with the kernel; try again");
+    }
+    const claim = await this.claim(target);
+    if (claim !== null) return refuse("failed", `swap: ${claim}`);
+    this.turn(this.direction === "pvol-to-svol" ? "svol-to-pvol" : "pvol-to-svol");
+    return this.change("swap", `copies ${this.direction} now`);
+  }
+
+  /** Null when the volume can be written, else why not. */
+  private async claim(volume: Volume): Promise<string | null> {
+    if (volume.isWritable) return null;
+    const claimed = await this.options.claimPvol();
+    if (!claimed.ok) return claimed.message;
+    await volume.device.close();
+    this.pvol = claimed.volume;
+    return null;
+  }
+
+  private turn(direction: Direction): void {
+    if (direction === this.direction) return;
+    this.direction = direction;
+    const isForward = direction === "pvol-to-svol";
+    this.copier.turn(isForward ? this.pvol : this.svol, isForward ? this.svol : this.pvol);
+    const nowMs = this.options.nowMs();
+    this.plan = new ScanPlan(this.copier.blockCount, nowMs);
+    this.pace = new Pace(this.options.scanMs, nowMs);
+  }
+
+  /** Brings all that the source holds now to the target. */
+  private async finish(): Promise<CopyFault | null> {
+    return (await this.scan(this.plan.all())) ?? (await this.drain(0, () => false));
   }
 
   /** Does what is due; says when something will be. */
@@ -258,6 +314,7 @@ export class Engine {
         return this.retryStep();
       case "simplex":
       case "suspended-by-operator":
+      case "takeover":
         return Infinity;
     }
   }
@@ -275,9 +332,7 @@ export class Engine {
     if (this.link === "cut") return this.stuck();
     const count = Math.min(copyRunBlocks, this.copier.blockCount - this.cursor);
     const fault =
-      count > 0
-        ? await this.copier.equalise({ first: this.cursor, count })
-        : ((await this.scan(this.plan.all())) ?? (await this.drain(0, () => false)));
+      count > 0 ? await this.copier.equalise({ first: this.cursor, count }) : await this.finish();
     if (fault) this.fail(fault);
     else if (count > 0) this.cursor += count;
     else this.change("copied");
@@ -356,25 +411,6 @@ export class Engine {
   private stuckEndMs(nowMs: number): number {
     if (this.stuckSinceMs !== null) return this.stuckSinceMs + this.options.linkTimeoutMs;
     return Math.max(nowMs, this.queue.dueMs(this.lagMs));
-  }
-
-  /** Ends early for a command or news. */
-  private async sleepUntil(untilMs: number): Promise<void> {
-    if (this.commands.length > 0) return;
-    const waitMs = Math.min(sleepMsMax, untilMs - this.options.nowMs());
-    if (waitMs <= 0) {
-      // Copying without a pause must still let the sockets and signals of this process be served.
-      await new Promise((resolve) => setImmediate(resolve));
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.ceil(waitMs));
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.wake = () => {};
   }
 }
 

@@ -18,8 +18,18 @@ export type PairOptions = {
 };
 
 export type PairOpened =
-  | { readonly ok: true; readonly pvol: Volume; readonly svol: Volume }
+  | {
+      readonly ok: true;
+      readonly pvol: Volume;
+      readonly svol: Volume;
+      /** The PVOL as one that may be written, for a copy in the other direction. */
+      readonly claimPvol: () => Promise<Claimed>;
+    }
   | { readonly ok: false; readonly refusal: Refusal };
+
+export type Claimed =
+  | { readonly ok: true; readonly volume: Volume }
+  | { readonly ok: false; readonly message: string };
 
 const openMs = 5000;
 const blocksMax = (256 << 20) / blockBytes;
@@ -59,11 +69,22 @@ export async function openPair(
   if (!target.ok) return refuseOpen(target);
   const sizeFault = sizesFault(source.device, target.device);
   if (sizeFault) return refuse(exitCodes.dataError, sizeFault);
-  const pvol = Volume.open("PVOL", source.device, options.limitMs);
-  const svol = Volume.open("SVOL", target.device, options.limitMs);
+  const pvol = Volume.open("PVOL", source.device, "read", options.limitMs);
+  const svol = Volume.open("SVOL", target.device, "write", options.limitMs);
   if (!pvol || !svol) return refuse(exitCodes.osError, "no memory for block I/O");
   const refusal = await contentFault(pvol, svol, options.force);
-  return refusal ? { ok: false, refusal } : { ok: true, pvol, svol };
+  if (refusal) return { ok: false, refusal };
+  return { ok: true, pvol, svol, claimPvol: () => claimPvol(io, paths.pvol, options) };
+}
+
+/** Under the same conditions as the SVOL was opened: not in use, and no other copy writes it. */
+async function claimPvol(io: BlockIo, path: string, options: PairOptions): Promise<Claimed> {
+  const opened = await openTarget(io, path, options.lock);
+  if (!opened.ok) return opened;
+  const volume = Volume.open("PVOL", opened.device, "write", options.limitMs);
+  if (volume) return { ok: true, volume };
+  await opened.device.close();
+  return { ok: false, message: "no memory for block I/O" };
 }
 
 /**

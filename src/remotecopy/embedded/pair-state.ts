@@ -8,6 +8,9 @@
  *       suspended-by-operator         suspended-by-error
  *
  *   delete leads from anywhere to simplex; resync leads from both suspended states to copying.
+ *   takeover leads from paired and both suspended states to takeover: the copy's target is its
+ *   site's own from then on, and only a swap copies again, from it to what was the source.
+ *   swap, while paired, exchanges source and target and leaves the pair paired.
  */
 import type { PairState } from "../provider.ts";
 
@@ -18,10 +21,19 @@ export const copyStates = [
   "paired",
   "suspended-by-operator",
   "suspended-by-error",
+  "takeover",
 ] as const satisfies readonly PairState[];
 export type CopyState = (typeof copyStates)[number];
 
-export type PairEvent = "create" | "delete" | "split" | "resync" | "copied" | "failed";
+export type PairEvent =
+  | "create"
+  | "delete"
+  | "split"
+  | "resync"
+  | "swap"
+  | "takeover"
+  | "copied"
+  | "failed";
 
 export type Transition =
   | { readonly kind: "to"; readonly state: CopyState }
@@ -30,6 +42,8 @@ export type Transition =
   | { readonly kind: "refused"; readonly message: string };
 
 const to = (state: CopyState): Transition => ({ kind: "to", state });
+const isSuspended = (state: CopyState): boolean =>
+  state === "suspended-by-operator" || state === "suspended-by-error";
 const same: Transition = { kind: "same" };
 
 export function transition(state: CopyState, event: PairEvent): Transition {
@@ -44,7 +58,13 @@ export function transition(state: CopyState, event: PairEvent): Transition {
       return state === "paired" || state === "copying" ? to("suspended-by-operator") : refused;
     case "resync":
       if (state === "paired" || state === "copying") return same;
-      return state === "simplex" ? refused : to("copying");
+      return isSuspended(state) ? to("copying") : refused;
+    case "swap":
+      if (state === "paired") return to("paired");
+      return state === "takeover" ? to("copying") : refused;
+    case "takeover":
+      if (state === "takeover") return same;
+      return state === "paired" || isSuspended(state) ? to("takeover") : refused;
     case "copied":
       return state === "copying" ? to("paired") : refused;
     case "failed":

@@ -55,6 +55,7 @@ async function copyWith(
   const engine: Engine = new Engine(pair.pvol, pair.svol, {
     ...options,
     nowMs: realClock.nowMs,
+    claimPvol: pair.claimPvol,
     onState: (from, to, cause) => options.onState(from, to, cause, engine.view()),
   });
   const served = await serveControl(engine, options);
@@ -62,14 +63,17 @@ async function copyWith(
     const code = served.code === "in-use" ? exitCodes.tryLater : exitCodes.cannotCreate;
     return ended({ code, message: served.message });
   }
-  const stopNews = watchChanges(options.pvol, () => engine.news());
+  const stopNews = [
+    watchChanges(options.pvol, () => engine.news("PVOL")),
+    watchChanges(options.svol, () => engine.news("SVOL")),
+  ];
   const stop = () => void engine.command({ name: "stop", ms: 0 });
   void stopped.then(stop);
   if (!options.simplex) void engine.command({ name: "create", ms: 0 });
   try {
     await engine.run();
   } finally {
-    stopNews();
+    for (const stopWatch of stopNews) stopWatch();
     await served.server.close(closeMs);
   }
   return { code: exitCodes.ok, refusal: null };

@@ -18,7 +18,7 @@ export const writeBlocksMax = 64;
 /** Twice what a read needs: from this size on a lane has huge pages, and costs a third less a read. */
 const readLaneBytes = 2 << 20;
 
-/** The two lanes that a volume needs. A PVOL is never written: it has no writing lane. */
+/** The lanes that a volume needs. What is opened for reading has no writing lane. */
 export class Volume {
   readonly part: "PVOL" | "SVOL";
   readonly device: BlockDevice;
@@ -26,10 +26,15 @@ export class Volume {
   private readonly writeLane: Lane | null;
   private readonly limitMs: number;
 
-  static open(part: "PVOL" | "SVOL", device: BlockDevice, limitMs: number): Volume | null {
+  static open(
+    part: "PVOL" | "SVOL",
+    device: BlockDevice,
+    access: "read" | "write",
+    limitMs: number,
+  ): Volume | null {
     const readLane = device.lane(readLaneBytes);
-    const writeLane = part === "SVOL" ? device.lane(writeBlocksMax * blockBytes) : null;
-    if (!readLane || (part === "SVOL" && !writeLane)) return null;
+    const writeLane = access === "write" ? device.lane(writeBlocksMax * blockBytes) : null;
+    if (!readLane || (access === "write" && !writeLane)) return null;
     return new Volume(part, device, readLane, writeLane, limitMs);
   }
 
@@ -45,6 +50,10 @@ export class Volume {
     this.readLane = readLane;
     this.writeLane = writeLane;
     this.limitMs = limitMs;
+  }
+
+  get isWritable(): boolean {
+    return this.writeLane !== null;
   }
 
   /** Whole blocks; a rest at the end is not part of the volume. */
@@ -68,7 +77,7 @@ export class Volume {
 
   async write(first: number, blocks: readonly Uint8Array[]): Promise<CopyFault | null> {
     const { writeLane } = this;
-    assert(writeLane !== null, "a PVOL is never written");
+    assert(writeLane !== null, "what is opened for reading is never written");
     assert(blocks.length > 0 && blocks.length <= writeBlocksMax, "a write that fits its lane");
     if (writeLane.ownedByKernel) return this.fault("write", first, { kind: "busy" });
     for (const [index, block] of blocks.entries()) writeLane.bytes.set(block, index * blockBytes);

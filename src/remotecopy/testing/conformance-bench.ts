@@ -42,6 +42,8 @@ export type ConformanceBench = {
     /** Another volume answers under the name that is configured. */
     readonly otherVolume: Fault | null;
   };
+  /** For a kind without `create`: what somebody else does at the array. */
+  readonly makePair?: () => Promise<void>;
   /** Whatever state it is in: no pair, no fault, roles as configured. */
   readonly reset: () => Promise<void>;
   readonly end: () => Promise<void>;

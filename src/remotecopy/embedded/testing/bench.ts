@@ -144,16 +144,23 @@ export async function startBench(
     autoResync: false,
     tearMs: 0,
     nowMs,
+    claimPvol: pair.claimPvol,
     onState: (_from, to) => states.push(to),
     ...options,
   });
-  const stopNews = options.deaf ? () => {} : watchChanges(pvol, () => engine.news());
+  const watched = options.deaf
+    ? []
+    : ([
+        ["PVOL", pvol],
+        ["SVOL", svol],
+      ] as const);
+  const stops = watched.map(([part, file]) => watchChanges(file, () => engine.news(part)));
   const order: Bench["order"] = (name, ms = 0) => engine.command({ name, ms });
   const obey: Bench["obey"] = async (name, ms = 0) => {
     const obeyed = await order(name, ms);
     if (!obeyed.ok) throw new Error(`${name}: ${obeyed.message}`);
   };
-  const hands = [await Hand.open(io, pvol, "write"), await Hand.open(io, svol, "read")] as const;
+  const hands = [await Hand.open(io, pvol, "write"), await Hand.open(io, svol, "write")] as const;
   const running = engine.run();
   return {
     io,
@@ -178,7 +185,7 @@ export async function startBench(
     async end() {
       void engine.command({ name: "stop", ms: 0 });
       await running;
-      stopNews();
+      for (const stopNews of stops) stopNews();
       io.close();
     },
   };

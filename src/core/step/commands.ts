@@ -1,0 +1,126 @@
+/**
+ * Commands between hosts: what the newest records of the others tell. A command travels in every
+ * beat of the host that gave it, on every path, until all have answered: so it needs no mailbox,
+ * survives every loss, and is carried out once, because its number only rises.
+ *
+ * Only a host that beats is obeyed. An old volume may hold the last word of a host long dead.
+ */
+import { type Command, type CommandKind, includesCommand } from "../base/devices.ts";
+import { unjudgedLimitMs } from "../base/timing.ts";
+import { comparePositions } from "../record.ts";
+import { commandKinds, type HeartbeatRecord } from "../sector/layout.ts";
+import type { CommandsTold, Installation, Peer, Sibling, State } from "./state.ts";
+
+const kindOf = new Map<number, CommandKind>(
+  (["activate", "deactivate", "reconfigure"] as const).map((kind) => [commandKinds[kind], kind]),
+);
+
+export type Told = { readonly host: string; readonly site: string; readonly told: CommandsTold };
+
+export function peerBeats(peer: Peer): boolean {
+  return Object.values(peer.sightings).some(({ status }) => status === "ok");
+}
+
+function siblingBeats(state: State, sibling: Sibling): boolean {
+  const silentMs = state.nowMs - sibling.seenMs;
+  return sibling.advances > 0 && silentMs < unjudgedLimitMs(state.config.timing);
+}
+
+/** What every other host that beats tells; a host that is switched off here counts too. */
+export function tellingHosts(state: State): readonly Told[] {
+  const { site } = state.config.self;
+  const peers = state.peers.flatMap((peer) =>
+    peer.word && peerBeats(peer)
+      ? [{ host: peer.host.name, site: peer.host.site, told: peer.word }]
+      : [],
+  );
+  const siblings = Object.entries(state.siblings).flatMap(([host, sibling]) =>
+    siblingBeats(state, sibling) ? [{ host, site, told: sibling.told }] : [],
+  );
+  return [...peers, ...siblings];
+}
+
+export function commandOf(told: CommandsTold): Command | null {
+  const kind = kindOf.get(told.commandKind);
+  if (!kind || told.command === 0n) return null;
+  return { number: told.command, kind, mirror: told.commandMirror };
+}
+
+/** The command with the highest number; null where there is none above that one. */
+export function newestCommand(
+  hosts: readonly Told[],
+  above: bigint,
+): { readonly command: Command; readonly host: string } | null {
+  let newest: { readonly command: Command; readonly host: string } | null = null;
+  for (const { host, told } of hosts) {
+    const command = commandOf(told);
+    if (command && command.number > (newest?.command.number ?? above)) newest = { command, host };
+  }
+  return newest;
+}
+
+/** The highest number that this host knows of, whoever gave it. */
+export function highestNumber(state: State): bigint {
+  const known = [
+    state.devices.commandSeen,
+    ...state.peers.flatMap(({ word }) => (word ? [word.command, word.commandSeen] : [])),
+    ...Object.values(state.siblings).flatMap(({ told }) => [told.command, told.commandSeen]),
+  ];
+  return known.reduce((most, number) => (number > most ? number : most), 0n);
+}
+
+export type Probed = {
+  readonly probes: State["probes"];
+  /** Commands of hosts that have beaten since the last look. */
+  readonly told: readonly Told[];
+};
+
+/** Looks at the records on a volume that is not installed: who has moved since the last look? */
+export function probe(state: State, mirror: string, records: readonly HeartbeatRecord[]): Probed {
+  const probes: Record<string, State["probes"][string]> = { ...state.probes };
+  const told: Told[] = [];
+  for (const record of records) {
+    const key = `${mirror} ${record.slot}`;
+    const before = probes[key];
+    const at = { incarnation: record.incarnation, serial: record.serial };
+    if (!before || comparePositions(at, before) !== 0) probes[key] = at;
+    if (!before || comparePositions(at, before) <= 0) continue;
+    const site = state.config.sites.find(({ id }) => id === record.site);
+    const host = site?.hosts.find(({ slot }) => slot === record.slot);
+    if (site && host && host.name === record.hostName) {
+      told.push({ host: host.name, site: site.name, told: record });
+    }
+  }
+  return { probes, told };
+}
+
+export type Needed = { readonly host: string; readonly site: string };
+
+/** Every other host at either end. */
+export function neededHosts(state: State, command: Command): readonly Needed[] {
+  const mirror = state.config.mirrors.find(({ name }) => name === command.mirror);
+  if (!mirror) return [];
+  const off = new Set(state.peers.filter(({ enabled }) => !enabled).map(({ host }) => host.name));
+  return state.config.sites
+    .filter(({ name }) => name === mirror.writer || name === mirror.reader)
+    .flatMap(({ name, hosts }) => hosts.map((host) => ({ host: host.name, site: name })))
+    .filter(({ host }) => host !== state.config.self.host && !off.has(host));
+}
+
+export function hasDone({ told: { commandDone } }: Told, { number }: Command): boolean {
+  return includesCommand(commandDone, number);
+}
+
+export function silentHosts(
+  state: State,
+  { command, acknowledged }: Installation,
+): readonly string[] {
+  return neededHosts(state, command)
+    .map(({ host }) => host)
+    .filter((host) => !acknowledged.includes(host));
+}
+
+export function silentText(state: State, installation: Installation): string {
+  const silent = silentHosts(state, installation);
+  return silent.length === 0 ? "" : `; silent, and told when they come back: ${silent.join(", ")}`;
+}

@@ -1,0 +1,180 @@
+/**
+ * Installing and removing as hosts do it with each other: commands taken up, receipts seen.
+ * Everything is told by the newest records of those that beat; see commands.ts.
+ */
+import { type Devices, ownEnd } from "../base/devices.ts";
+import type { CoreEvent } from "../base/event.ts";
+import { exitCodes } from "../base/exit-codes.ts";
+import { commandFaults } from "../sector/layout.ts";
+import {
+  hasDone,
+  neededHosts,
+  newestCommand,
+  probe,
+  silentHosts,
+  silentText,
+  type Told,
+  tellingHosts,
+} from "./commands.ts";
+import { ending, mirrorNamed, only, perform, told } from "./install.ts";
+import type { Action, Input, Installation, State, Step } from "./state.ts";
+
+/** Why it is not done: for people who wait. */
+export function waitingFor(state: State): readonly string[] {
+  const { installation } = state;
+  if (!installation) return [];
+  if (installation.phase !== "announcing") {
+    return installation.fault ? [installation.fault.text] : [];
+  }
+  const hosts = new Map(tellingHosts(state).map((each) => [each.host, each]));
+  return silentHosts(state, installation).map((host) => {
+    const telling = hosts.get(host);
+    if (!telling) return `${host}: silent`;
+    const { commandSeen, commandFault } = telling.told;
+    if (commandSeen < installation.command.number) return `${host}: has not heard of it yet`;
+    return `${host}: ${faultText(commandFault)}`;
+  });
+}
+
+function faultText(code: number): string {
+  switch (code) {
+    case commandFaults.unknown:
+      return "its configuration has no such mirror";
+    case commandFaults.volume:
+      return "cannot open its volume; is the pair made, and copied?";
+    case commandFaults.file:
+      return "cannot write its device address file";
+    default:
+      return "is at it";
+  }
+}
+
+function seeReceipts(state: State, hosts: readonly Told[], wallNs: bigint): Step {
+  const { installation } = state;
+  if (installation?.phase !== "announcing") return only(state);
+  const { command, acknowledged } = installation;
+  const needed = neededHosts(state, command);
+  const done = needed.filter(({ host }) =>
+    hosts.some((each) => each.host === host && hasDone(each, command)),
+  );
+  const fresh = done.filter(({ host }) => !acknowledged.includes(host));
+  const events = fresh.map(({ host }) => told(installation, "acknowledged", { host }));
+  const known = [...acknowledged, ...fresh.map(({ host }) => host)];
+  const next: Installation = { ...installation, acknowledged: known };
+  const seen: State = fresh.length > 0 ? { ...state, installation: next } : state;
+  const reader = mirrorNamed(state, command.mirror)?.reader;
+  const readerDone = needed.some(({ host, site }) => site === reader && known.includes(host));
+  const living = new Set(hosts.map(({ host }) => host));
+  const allLiving = needed.every(({ host }) => known.includes(host) || !living.has(host));
+  if (!readerDone || !allLiving) return { state: seen, actions: [], events };
+  const finished =
+    command.kind === "activate" ? installed(seen, next) : removed(seen, next, wallNs);
+  return { ...finished, events: [...events, ...finished.events] };
+}
+
+function installed(state: State, installation: Installation): Step {
+  const message = `${installation.command.mirror} is installed${silentText(state, installation)}`;
+  const ended = ending(state, installation, exitCodes.ok, message);
+  return { ...ended, events: [told(installation, "installed")] };
+}
+
+function removed(state: State, installation: Installation, wallNs: bigint): Step {
+  return perform({ ...state, installation: { ...installation, phase: "deregistering" } }, wallNs);
+}
+
+// ---- Following others
+
+/** Takes up the newest command of another host, if there is one that is not done. */
+function follow(state: State, hosts: readonly Told[], wallNs: bigint): Step {
+  const { devices, installation } = state;
+  const above =
+    devices.commandDone > devices.commandSeen ? devices.commandDone : devices.commandSeen;
+  const resumable = !installation && devices.commandSeen > devices.commandDone;
+  const floor = resumable ? devices.commandSeen - 1n : above;
+  const newest = newestCommand(hosts, floor);
+  if (!newest) return only(state);
+  const { command, host } = newest;
+  if (command.number === state.refusedCommand?.number) return only(state);
+  if (installation?.waiting) return only(state); // one thing after the other
+  const mirror = mirrorNamed(state, command.mirror);
+  const seen: State = { ...state, devices: { ...devices, commandSeen: command.number } };
+  if (command.kind === "reconfigure" || !mirror) {
+    const refusedCommand = { number: command.number, code: commandFaults.unknown };
+    const reason = "the configuration here has no such mirror";
+    const fields = { mirror: command.mirror, step: "refused", from: host, reason };
+    const event: CoreEvent = { level: "warning", ev: "mirror", fields };
+    return { state: { ...seen, refusedCommand }, actions: [], events: [event] };
+  }
+  if (!ownEnd(state.config, mirror)) return only(seen);
+  const next: Installation = {
+    command,
+    issuer: false,
+    phase: command.kind === "activate" ? "opening" : "draining",
+    waiting: null,
+    fault: null,
+    retryMs: state.nowMs,
+    acknowledged: [],
+    volumeId: null,
+  };
+  const step = command.kind === "activate" ? "activation-received" : "deactivation-received";
+  const superseded = installation?.issuer ? supersededBy(seen, installation, host) : seen;
+  const begun = perform({ ...superseded, installation: next }, wallNs);
+  return { ...begun, events: [told(next, step, { from: host }), ...begun.events] };
+}
+
+function supersededBy(state: State, installation: Installation, host: string): State {
+  const { command } = installation;
+  const message = `not all have carried it out: ${host} gave a newer command; run it again`;
+  const devices = { ...state.devices, command: null };
+  return { ...state, devices, lastInstallation: { command, code: exitCodes.tryLater, message } };
+}
+
+/** A command that every host has carried out is given no longer. */
+function retire(state: State, hosts: readonly Told[]): Step {
+  const { command } = state.devices;
+  if (!command || state.installation || state.storing) return only(state);
+  const needed = neededHosts(state, command);
+  const all = needed.every(({ host }) =>
+    hosts.some((each) => each.host === host && hasDone(each, command)),
+  );
+  if (!all) return only(state);
+  const storing: Devices = { ...state.devices, command: null };
+  return {
+    state: { ...state, storing },
+    actions: [{ kind: "store-devices", devices: storing }],
+    events: [],
+  };
+}
+
+function chain(state: State, ...stages: readonly ((state: State) => Step)[]): Step {
+  const gathered = { state, actions: [] as Action[], events: [] as CoreEvent[] };
+  for (const stage of stages) {
+    const result = stage(gathered.state);
+    gathered.state = result.state;
+    gathered.actions.push(...result.actions);
+    gathered.events.push(...result.events);
+  }
+  return gathered;
+}
+
+/** With each beat: what others tell, and what waited long enough to be tried again. */
+export function settleInstallation(state: State, wallNs: bigint): Step {
+  const hosts = tellingHosts(state);
+  return chain(
+    state,
+    (s) => seeReceipts(s, hosts, wallNs),
+    (s) => follow(s, hosts, wallNs),
+    (s) => retire(s, hosts),
+    (s) => (s.installation && s.nowMs >= s.installation.retryMs ? perform(s, wallNs) : only(s)),
+  );
+}
+
+/** A volume that is not installed was looked at: its writer may command that it be. */
+export function seeProbe(state: State, input: Extract<Input, { kind: "probe" }>): Step {
+  const { probes, told: hosts } = probe(state, input.mirror, input.records);
+  return chain(
+    { ...state, probes },
+    (s) => seeReceipts(s, hosts, input.wallNs),
+    (s) => follow(s, hosts, input.wallNs),
+  );
+}

@@ -1,0 +1,40 @@
+/** What is installed at this host, and what is under way: for status, and for those who wait. */
+import { neededHosts } from "./commands.ts";
+import { waitingFor } from "./install-follow.ts";
+import type { InstallationEnd, State } from "./state.ts";
+
+const numbered = ({ command, code, message }: InstallationEnd) => ({
+  kind: command.kind,
+  mirror: command.mirror,
+  command: String(command.number),
+  code,
+  message,
+});
+
+export function installationStatus(state: State) {
+  const { installation, lastInstallation, devices } = state;
+  return {
+    now: installation
+      ? {
+          kind: installation.command.kind,
+          mirror: installation.command.mirror,
+          command: String(installation.command.number),
+          commandedHere: installation.issuer,
+          phase: installation.phase,
+          acknowledged: installation.acknowledged,
+          needed: neededHosts(state, installation.command).map(({ host }) => host),
+          waitingFor: waitingFor(state),
+        }
+      : null,
+    last: lastInstallation ? numbered(lastInstallation) : null,
+    /** Given by this host, and still told to those that have not done it. */
+    told: devices.command ? String(devices.command.number) : null,
+    registrations: Object.entries(devices.registrations).map(([mirror, registration]) => ({
+      mirror,
+      end: registration.end,
+      device: registration.device,
+      volume: registration.volumeId,
+      state: registration.state,
+    })),
+  };
+}

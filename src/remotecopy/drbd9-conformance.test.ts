@@ -1,0 +1,5 @@
+// test-limit-seconds: 180
+import { makeBench } from "./drbd/testing/bench.ts";
+import { conformanceTests } from "./testing/conformance.ts";
+
+conformanceTests("drbd 9", () => makeBench(9));
