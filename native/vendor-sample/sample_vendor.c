@@ -25,7 +25,7 @@ static void say(char *text, size_t bytes, const char *format, ...) {
   va_end(arguments);
 }
 
-/* The value of KEY in "KEY=value;KEY=value"; 0 where it is missing or too long. */
+/* The value of KEY in "KEY=value;KEY=value"; 0 where it is missing, empty or too long. */
 static int setting(const char *settings, const char *key, char *value, size_t bytes) {
   const char *at = settings;
   size_t key_length = strlen(key);
@@ -34,7 +34,7 @@ static int setting(const char *settings, const char *key, char *value, size_t by
     size_t length = end != NULL ? (size_t)(end - at) : strlen(at);
     if (length > key_length && strncmp(at, key, key_length) == 0 && at[key_length] == '=') {
       size_t value_length = length - key_length - 1;
-      if (value_length >= bytes) return 0;
+      if (value_length == 0 || value_length >= bytes) return 0;
       memcpy(value, at + key_length + 1, value_length);
       value[value_length] = '\0';
       return 1;

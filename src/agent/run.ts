@@ -25,6 +25,7 @@ import { answerRequest } from "./control.ts";
 import { hookRunner } from "./hooks.ts";
 import { type LanSocket, openLanSocket } from "./lan-socket.ts";
 import { type Memory, memoryStore } from "./memory.ts";
+import { type MultipathWatch, multipathWatch, type WatchedDevice } from "./multipath-watch.ts";
 import { controlSocketName, pidFileName } from "./names.ts";
 import { type PairKnowledge, pairWatch, type PairQuery } from "./pairs.ts";
 import { resignSuperblock } from "./resign.ts";
@@ -40,6 +41,7 @@ export type RunOptions = {
 };
 
 const keyWatchMs = 2000;
+const multipathEveryMs = 60_000;
 const flushMs = 1000;
 const storeLimitMs = 2000;
 const statusBytesMax = 16 << 20;
@@ -191,7 +193,8 @@ async function serveUntil(
   lan: LanSocket,
 ): Promise<End> {
   const { config } = options;
-  const status = () => statusOf(agent, options, ready.io.engine, voice, lan.current);
+  const multipath = multipathWatch(() => devicesInUse(agent, config), voice.tell);
+  const status = () => statusOf(agent, options, ready.io.engine, voice, lan.current, multipath);
   const state = stateFile(config, status, (reason) =>
     voice.tell({ level: "error", ev: "journal", fields: { ok: false, reason } }),
   );
@@ -214,7 +217,10 @@ async function serveUntil(
     voice.tell({ level: "error", ev: "network", fields: { ok: false, reason } });
   }
   writePid(config);
+  void multipath.look();
+  const multipathTimer = setInterval(() => void multipath.look(), multipathEveryMs);
   const result = await end;
+  clearInterval(multipathTimer);
   stopKeys();
   if (server.ok) await server.server.close(flushMs);
   if (result.code === exitCodes.ok) await agent.stop(config.timing.writeLimitMs + flushMs);
@@ -269,19 +275,37 @@ function watchKeyFile(
   });
 }
 
+/** The volume of each mirror at this host's site, by the name that the configuration gives it. */
+function devicesInUse(agent: Agent, config: Config): readonly WatchedDevice[] {
+  return config.mirrors.flatMap(({ name, pvol, svol }) => {
+    const writes = agent.writers[name];
+    const end = writes ?? agent.readers[name];
+    if (!end) return [];
+    const geometry = end.volume?.device.geometry;
+    const deviceNumber = geometry?.kind === "block" ? geometry.deviceNumber : null;
+    return [{ mirror: name, device: writes ? pvol : svol, deviceNumber }];
+  });
+}
+
 function statusOf(
   agent: Agent,
   options: RunOptions,
   engine: string,
   voice: Voice,
   endpoint: Endpoint | null,
+  multipath: MultipathWatch,
 ) {
+  const noteOf = (name: string) => {
+    const note = multipath.noteOf(name);
+    return note === null ? {} : { note };
+  };
   const devices = Object.fromEntries([
     ...Object.entries(agent.readers).map(([name, reader]) => [
       name,
       {
         device: options.config.mirrors.find((m) => m.name === name)?.svol ?? "",
         fault: reader.fault,
+        ...noteOf(name),
       },
     ]),
     ...Object.entries(agent.writers).map(([name, out]) => [
@@ -289,6 +313,7 @@ function statusOf(
       {
         device: options.config.mirrors.find((m) => m.name === name)?.pvol ?? "",
         fault: out.fault,
+        ...noteOf(name),
         writesDone: out.counts.done,
         writesSkipped: out.counts.skipped,
         writesFailed: out.counts.failed,

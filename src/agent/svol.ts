@@ -55,6 +55,8 @@ const reopenMs = 2000;
 /** Failed reads, not hung ones, after which the device is opened anew. */
 const failuresToReopen = 5;
 
+const readHung = "read hung";
+
 const foreignReasons: ReadonlySet<Rejection> = new Set(["foreign-volume", "foreign-cluster"]);
 
 export const nsToMs = (ns: bigint): number => Number(ns) / 1e6;
@@ -221,11 +223,14 @@ export class Reader {
     switch (result.kind) {
       case "busy":
       case "expired":
+        // Of a volume that is written too, its writes tell.
+        if (!this.options.writes) this.tell(readHung);
         return failedRead(this.options.nowMs(), "hung");
       case "failed":
         this.failures += 1;
         if (this.failures >= failuresToReopen && this.use === use) {
           this.closedFor = result.code;
+          if (!this.options.writes) this.tell(`read ${result.code}`);
           this.drop();
         }
         return failedRead(this.options.nowMs(), result.code);
@@ -237,7 +242,11 @@ export class Reader {
           if (this.options.writes) return this.giveUp(use);
           // Records prove themselves; what is only read may be read on without it.
           this.tell("its superblock is damaged: mirrorbeat format --repair at the writing site");
-        } else if (superblock === "same") this.tell(null);
+          // No record either: something else stands here, and opening it says what.
+          if (seen.length > 0 && seen.every(({ reading }) => reading.kind !== "record")) {
+            void this.reopen();
+          }
+        } else if (superblock === "same" || this.told === readHung) this.tell(null);
         const whole = use.farEchoes ? this.withFarEchoes(use.farEchoes, seen) : seen;
         // Other content under the same name: the superblock is asked again what this volume is.
         if (rejected.some((reason) => foreignReasons.has(reason))) void this.reopen();

@@ -212,7 +212,13 @@ test("a superblock is signed anew only where its key is retiring here, and the d
   assert.is(await resignSuperblock(later, keys, limitMs), "not needed");
 });
 
-function readerOn(volume: Volume | null, open: VolumeOpener, nowMs: () => number, keys: Keyring) {
+function readerOn(
+  volume: Volume | null,
+  open: VolumeOpener,
+  nowMs: () => number,
+  keys: Keyring,
+  onFault: (fault: string | null) => void = () => undefined,
+) {
   return new Reader({
     io,
     open,
@@ -225,7 +231,7 @@ function readerOn(volume: Volume | null, open: VolumeOpener, nowMs: () => number
     nowMs,
     readDeadlineMs: 2000,
     hungAfterMs: 100,
-    onFault: () => undefined,
+    onFault,
   });
 }
 
@@ -259,6 +265,47 @@ test("a poll waits for the read under way, one at most, until that read hangs", 
   assert.ok(hung?.read.kind === "failed" && hung.read.failure === "hung");
   release(null);
   assert.is((await third)?.read.kind, "good");
+});
+
+test("a reader whose device hangs or is lost says so once, and when it reads again", async () => {
+  const gated = gatedOn(await formatted());
+  const volume = await volumeOn(gated.device);
+  let nowMs = 0;
+  let opens = 0;
+  const told: (string | null)[] = [];
+  const open: VolumeOpener = async () => {
+    opens += 1;
+    if (opens > 1) return { ok: true, volume };
+    return { ok: false, refusal: { code: 74, message: "cannot be read" } };
+  };
+  const reader = readerOn(
+    volume,
+    open,
+    () => nowMs,
+    keysOf(before),
+    (fault) => told.push(fault),
+  );
+  const read = async (times: number) => {
+    for (let n = 0; n < times; n++) {
+      await reader.poll();
+      await new Promise((resolve) => setImmediate(resolve));
+      nowMs += 500;
+    }
+  };
+  await read(1);
+  gated.gate = async () => ({ kind: "expired", beganNs: 0n, endedNs: 0n });
+  await read(3);
+  gated.gate = null;
+  await read(2);
+  assert.equal(told.splice(0), ["read hung", null]);
+  gated.gate = async () => ({ kind: "failed", code: "EIO", beganNs: 0n, endedNs: 0n });
+  await read(4);
+  assert.equal(told, [], "a read that fails now and then is the path's own matter");
+  await read(4);
+  assert.equal(told, ["read EIO", "cannot be read"]);
+  gated.gate = null;
+  await read(6);
+  assert.equal(told, ["read EIO", "cannot be read", null]);
 });
 
 test("a device that hangs is asked to open once, until that attempt has come back", async () => {

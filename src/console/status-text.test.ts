@@ -167,12 +167,12 @@ test("a one-way fault: in words, in the column, one line a path", () => {
     ...base,
     oneWay: { "tokyo-1 east from": lost(1000), "tokyo-2 east from": lost(3000) },
   });
-  assert.match(from, "NOTE     one-way: we do not hear tokyo-1 and 1 more on east (12s)\n");
+  assert.match(from, "NOTE     one-way: tokyo-1 and 1 more are not heard on east (12s)\n");
   const heard = eachPeer(base, (peer) => ({
     echo: peer.echo ? { ...peer.echo, lags: [0, 1] } : null,
   }));
   const half = checked({ ...heard, oneWay: { "tokyo-2 east from": lost(3000) } });
-  assert.match(half, "one-way: we do not hear tokyo-2 on east, which hears us (10s)\n");
+  assert.match(half, "one-way: tokyo-2 is not heard on east (10s), but hears us\n");
 });
 
 test("faults of our own: devices, journal, floods, rejections, unfit observers, switches", () => {
@@ -212,6 +212,12 @@ test("faults of our own: devices, journal, floods, rejections, unfit observers, 
   ])
     assert.ok(text.includes(part), `${part} in\n${text}`);
   checked(eachPeer(base, () => ({ enabled: false })));
+});
+
+test("what should be known of a device is a note", () => {
+  const note = "multipath map hb-tokyo queues without a path: no_path_retry fail";
+  const devices = { east: { device: "/dev/mapper/hb-tokyo", fault: null, note } };
+  assert.ok(checked(stateOf(), { devices }).includes(`NOTE     east: ${note}`.slice(0, 79)));
 });
 
 test("what is not known is a dash or a word, never a number", () => {

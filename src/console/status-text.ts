@@ -115,14 +115,16 @@ function pairFaults(pair: Pair): readonly string[] {
   return pair.answer !== "paired" && pair.cause ? [pair.cause, ...old] : old;
 }
 
-/** Paths that show nothing of a host that beats on another one; a line each, whatever the hosts. */
-function lostPathLines(status: StatusObject): string[] {
+/** Mirrors that show nothing of a host that beats on another one; a line each, whatever the hosts. */
+function lostMirrorLines(status: StatusObject): string[] {
   const lost = status.sites
     .flatMap((site) => site.hosts)
     .filter((host) => host.enabled && host.state !== "leaving" && host.state !== "disabled")
     .filter((host) => host.paths.some(({ inUse, status }) => inUse && status === "ok"))
     .flatMap((host) =>
       host.paths
+        // A network that is silent beside a live mirror has a row of its own.
+        .filter((_, index) => index > 0)
         .filter(({ inUse, status }) => inUse && status !== "ok" && status !== "starting")
         .map(({ path, status: is, reason }) => ({
           what: `${path}: ${is}${reason ? ` (${reason})` : ""}`,
@@ -151,8 +153,8 @@ function oneWayLines(status: StatusObject): string[] {
     const { path } = first;
     if (first.direction === "from") {
       const hears = first.host.sees.some(({ lagBeats }) => lagBeats !== null);
-      const there = hears ? `, which ${more ? "hear" : "hears"} us` : "";
-      return [`one-way: we do not hear ${who} on ${path}${there} ${since}`];
+      const there = hears ? `, but ${more ? "hear" : "hears"} us` : "";
+      return [`one-way: ${who} ${more ? "are" : "is"} not heard on ${path} ${since}${there}`];
     }
     return [`one-way: ${who} ${more ? "do" : "does"} not hear us on ${path} ${since}`];
   });
@@ -168,9 +170,10 @@ function deviations(status: StatusObject): string[] {
     if (host.timingsDiffer)
       lines.push(`${host.host}: other timings than ours; make [timing] alike`);
   }
-  lines.push(...lostPathLines(status), ...oneWayLines(status));
+  lines.push(...lostMirrorLines(status), ...oneWayLines(status));
   for (const [what, count] of Object.entries(status.rejected))
     lines.push(`not believed: ${what}, ${count} times`);
+  for (const { path, note } of status.paths) if (note) lines.push(`${path}: ${note}`);
   if (status.journalFault) lines.push(`the journal cannot be written: ${status.journalFault}`);
   if (status.droppedDatagrams > 0)
     lines.push(`${status.droppedDatagrams} datagrams dropped: more came than can be read`);

@@ -16,7 +16,7 @@ import type { Rejection } from "./record.ts";
 import { judgeAll } from "./step/judge.ts";
 import { devicesStored, volumeOpened } from "./step/install.ts";
 import { seeProbe, settleInstallation } from "./step/install-follow.ts";
-import { requestInstallation } from "./step/install-request.ts";
+import { requestInstallation, stage } from "./step/install-request.ts";
 import { noteWritten, watchOneWay } from "./step/one-way.ts";
 import { seePair } from "./step/pair.ts";
 import { pathsOut, recordBody } from "./step/publish.ts";
@@ -111,6 +111,8 @@ export function step(before: State, input: Input): Step {
       return seeProbe(state, input);
     case "install":
       return requestInstallation(state, input);
+    case "stage":
+      return stage(state, input);
     case "volume-opened":
       return volumeOpened(state, input);
     case "devices-stored":

@@ -262,6 +262,24 @@ test("a swap cut off half-way: the second half is sent only to an S-VOL that is 
   assert.equal(commands(), ["pairsplit -g HBA -IH11 -RS"]);
 });
 
+test("the link dies in the middle of a swap: taken over, both ends keep what they have", async () => {
+  const { state, all } = bench();
+  all("PAIR", "PAIR");
+  const plain = runOn(state);
+  const run: Run = (line, options) => {
+    if (line.includes("-swaps")) arrays.cutLink(state);
+    return plain(line, options);
+  };
+  const { reader } = endsOn(state, {}, run);
+  const before = await reader.provider.query("both", 1000);
+  assert.ok(before.ok);
+  if (!before.ok) return;
+  const performed = await reader.provider.perform({ verb: "swap", before, force: false }, 1000);
+  assert.match(performed.kind === "ended" ? performed.detail : "", "EX_CMDRJE");
+  const after = await reader.provider.query("local", 1000);
+  assert.is(after.ok && after.local.state, "takeover");
+});
+
 test("a swap is refused at the primary, and where the other end is not seen to be paired", async () => {
   const { state, all, change, commands } = bench();
   all("PAIR", "PAIR");
@@ -308,6 +326,7 @@ test("pairvolchk contradicts: nothing is sent; unanswered it stops a swap only; 
   const contradicted = await at(34, line, "takeover");
   assert.match(contradicted.kind === "not-begun" ? contradicted.fault.message : "", "S-VOL PSUS");
   assert.is((await at(251, "", "swap")).kind, "not-begun");
+  assert.is((await at(34, line, "swap", true)).kind, "not-begun", "no force for a swap");
   assert.equal(commands(), []);
   const unanswered = await at(251, "", "takeover");
   assert.match(unanswered.kind === "ended" ? unanswered.detail : "", "cannot tell");

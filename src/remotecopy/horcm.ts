@@ -154,7 +154,12 @@ export class HorcmProvider implements PairProvider {
     const end = await this.start(line, endMs);
     switch (end.kind) {
       case "overdue":
-        return fault("timeout", `pairdisplay of HORCM instance ${instance} did not end in time`);
+        return fault(
+          "timeout",
+          line.includes("-l")
+            ? `pairdisplay of HORCM instance ${instance} did not end in time`
+            : "the other end did not answer in time",
+        );
       case "not-started":
         return fault("daemon-down", `${end.reason}; see the setting folder`);
       case "killed":
@@ -231,7 +236,8 @@ export class HorcmProvider implements PairProvider {
     const opinion = await this.opinion(asked.rows, endMs);
     if (opinion.kind === "agrees") return null;
     const words = opinion.kind === "none" ? "pairvolchk cannot tell the state" : opinion.words;
-    if (force || (opinion.kind === "none" && !needed)) {
+    // A swap needs both ends well: no consent makes up for a doubt.
+    if (!needed && (force || opinion.kind === "none")) {
       notes.push(words);
       return null;
     }

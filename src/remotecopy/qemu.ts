@@ -1,5 +1,5 @@
 /**
- * The provider for qemu-storage-daemon (QEMU 7.2 or newer) as an array: one daemon a site, driven
+ * The provider for qemu-storage-daemon (QEMU 7.2) as an array: one daemon a site, driven
  * by QMP. It needs nothing but the daemon's standard parts, and these are what it is made of:
  *
  *   at the primary     job JOB: blockdev-mirror to the other array by NBD. Once ended it stays as
@@ -19,8 +19,8 @@
  * says `copying` for as long as it lives, because nobody tells it more. The same is said where a
  * change was cut short before the end of its copying: split, then resync.
  *
- * `create` copies from writer to reader, asked for at whichever end. By force, at the reader, it
- * copies from reader to writer: the way back after a takeover, once both ends were removed.
+ * `create` copies from writer to reader, asked for at whichever end. After a takeover the only way
+ * back is to remove both ends and to create the pair again.
  *
  * A failure of the mirror that leaves link and pulse alone (its volume is full, say) shows at the
  * primary only. Every copy is a full one. A monitor has no password: it belongs on the private
@@ -173,7 +173,7 @@ class QemuProvider implements PairProvider {
     };
     const first = await look();
     if ("ok" in first) return { kind: "not-begun", fault: first };
-    let plan = planOf(change.verb, change.force, first);
+    let plan = planOf(change.verb, first);
     if ("ok" in plan) return { kind: "not-begun", fault: plan };
     let phases: readonly Phase[] = plan.phases;
     for (;;) {

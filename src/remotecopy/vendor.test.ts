@@ -100,7 +100,7 @@ test("a library that hangs: timed out and killed, while this event loop goes on"
     assert.is(classOf(await provider.query("local", hangLimitMs)), "timeout");
     const tookMs = performance.now() - beganMs;
     clearInterval(tick);
-    assert.ok(tookMs > hangLimitMs - 50 && tookMs < hangLimitMs + 1000, `${tookMs} ms`);
+    assert.ok(tookMs > hangLimitMs - 50 && tookMs < hangLimitMs + 2500, `${tookMs} ms`);
     assert.ok(longestMs < hangLimitMs / 2, `the event loop stood for ${longestMs} ms`);
     await until("its process is gone", () => !isAlive(pid));
   }));

@@ -18,6 +18,7 @@ export type SitesWish = {
   readonly network?: boolean;
   readonly takeoverHook?: boolean;
   readonly timing?: Partial<Timing>;
+  readonly generation?: number;
 };
 
 export const bothWays = { east: "tokyo>osaka", west: "osaka>tokyo" } as const;
@@ -77,6 +78,6 @@ export function configFor(host: string, wish: SitesWish = {}): Config {
       limitMs: 60_000,
     },
     journalBytesMax: 1_000_000,
-    generation: 1,
+    generation: wish.generation ?? 1,
   };
 }

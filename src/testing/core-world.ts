@@ -29,6 +29,7 @@ import {
 import { step } from "../core/step.ts";
 import { allOn, begin, type Setup, type Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
+import { sharedConfigBytes } from "../core/step/reconfigure.ts";
 import { echoesFor, highWaterMarks } from "../core/step/publish.ts";
 import {
   type Action,
@@ -166,7 +167,7 @@ export class World {
   latencyMs = 20;
   /** How long a datagram is on its way. */
   networkMs = 3;
-  readonly wish: SitesWish;
+  wish: SitesWish;
   #queue: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
   readonly #light: boolean;
@@ -225,6 +226,7 @@ export class World {
     const setup: Setup = {
       config,
       timingDigest: timingDigestOf(config.timing, crc32c),
+      configDigest: crc32c(sharedConfigBytes(config)),
       incarnation: memory.incarnation,
       bootId: how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001",
       term: memory.term,
@@ -292,7 +294,19 @@ export class World {
     if (answer?.code !== 0) return answer ?? null;
     this.run(how.waitMs ?? 10_000);
     const { lastInstallation } = this.agent(name).state;
-    return lastInstallation?.command.mirror === mirror ? lastInstallation : null;
+    const isAsked = what === "reconfigure" || lastInstallation?.command.mirror === mirror;
+    return isAsked ? lastInstallation : null;
+  }
+
+  /** Stages a configuration; gives the answer. */
+  stage(name: string, wish: SitesWish): { readonly code: number; readonly message: string } {
+    const agent = this.agent(name);
+    const id = this.#order++;
+    const config = configFor(name, wish);
+    const digest = crc32c(sharedConfigBytes(config));
+    const staged = { config, digest, timingDigest: timingDigestOf(config.timing, crc32c) };
+    this.input(name, { kind: "stage", id, staged } as never);
+    return agent.answers.find((each) => each.id === id) ?? { code: -1, message: "no answer" };
   }
 
   /** Switches as an agent does: a path or its own host is left with a farewell. */
@@ -372,7 +386,9 @@ export class World {
   #loops(agent: Agent, phaseMs: number): void {
     const { timing, mirrors, self } = agent.state.config;
     const every = (periodMs: number, firstMs: number, run: () => void) => {
+      const { life } = agent;
       const turn = (dueMs: number) => {
+        if (agent.life !== life) return;
         run();
         const missed = Math.max(1, Math.ceil((this.nowMs - dueMs) / periodMs));
         this.#for(agent, dueMs + missed * periodMs, () => turn(dueMs + missed * periodMs));
@@ -754,6 +770,10 @@ export class World {
         });
       case "forget-switch":
         return;
+      case "reconfigure":
+        // A beat at once, as the agent does: it carries the new promise.
+        agent.life += 1;
+        return this.#loops(agent, 1);
       case "query-pair":
         return this.#for(agent, this.nowMs + 10, () => this.#queryPair(agent, action.mirror));
       case "run-hook":

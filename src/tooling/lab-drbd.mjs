@@ -20,7 +20,6 @@ const usage = `usage: build.sh lab drbd VERB
                         DRBD printed as fixtures
 `;
 const folder = path.resolve(process.env.LAB_FOLDER ?? ".build/lab-drbd");
-const project = process.cwd();
 const dist = path.resolve(process.env.MIRRORBEAT_DIST ?? "dist");
 const fixtures = path.resolve("fixtures/remotecopy/drbd84");
 const began = performance.now();
@@ -31,10 +30,17 @@ function say(text) {
 }
 
 async function up() {
+  const running = nodes.find((node) => processOf(node));
+  if (running) throw new Error(`${running} runs already: lab drbd down`);
   const image = buildImage(folder, say);
   say("booting tokyo and osaka");
-  await boot(image, dist);
-  await formPairs(say);
+  try {
+    await boot(image, dist);
+    await formPairs(say);
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
 async function status() {
@@ -58,15 +64,19 @@ async function main([verb, what, ...rest]) {
     return setCable(what, verb === "mend");
   }
   if (verb === "run" && nodes.includes(what) && rest.length > 0) {
-    const ended = await command(what, rest.join(" "), 600_000);
+    const words = rest[0] === "--" ? rest.slice(1) : rest;
+    const ended = await command(what, words.join(" "), 600_000);
     process.stdout.write(ended.text);
     process.exitCode = ended.code;
     return;
   }
   if (verb === "story") {
+    for (const signal of ["SIGINT", "SIGTERM"]) {
+      process.once(signal, () => end().finally(() => process.exit(130)));
+    }
     try {
       await up();
-      await tellStory({ say, project, fixtures: what === "--captures" ? fixtures : null });
+      await tellStory({ say, fixtures: what === "--captures" ? fixtures : null });
     } finally {
       await end();
     }

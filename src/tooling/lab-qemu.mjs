@@ -2,13 +2,12 @@
  * `./build.sh lab qemu ...`: two sites on this machine, each with an array of its own, a LAN and a
  * replication link that can be cut, and real block devices. See docs/lab.md.
  */
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-import { commonOptions } from "./esbuild-options.mjs";
-import { configOf, configure, hosts, links, mirrors, startArrays } from "./lab-qemu/arrays.mjs";
+import { configOf, configure, links, mirrors, startArrays } from "./lab-qemu/arrays.mjs";
 import {
   cut,
   daemonsOf,
@@ -19,7 +18,6 @@ import {
   makeNamespaces,
   may,
   mend,
-  must,
   namespaceOf,
   processOf,
   runIn,
@@ -33,9 +31,9 @@ const usage = `usage: build.sh lab qemu VERB [OPTIONS]      as root
   status                   processes, devices, cables
   cut lan|link             nothing passes any more, silently
   mend lan|link            it passes again
-  pair VERB MIRROR [SITE]  query, identify, or a change of the pair tokyo-osaka or
-                           osaka-tokyo, asked for at SITE (default: its writer)
-  run SITE COMMAND...      a command in the network of tokyo or osaka
+  pair VERB MIRROR [SITE]  \`mirrorbeat pair VERB\` of tokyo-osaka or osaka-tokyo, with
+                           --yes and --force, at SITE (default: its writer)
+  run SITE [--] COMMAND... a command in the network of tokyo or osaka
   story                    each fault in turn, with two agents; then down
 options
   --sectors 512|4096  logical sectors of the devices; default 512
@@ -61,7 +59,6 @@ const folder = path.resolve(
   values.folder ?? process.env.LAB_FOLDER ?? path.join(os.tmpdir(), "mirrorbeat-lab-qemu"),
 );
 const program = path.resolve(process.env.MIRRORBEAT_DIST ?? "dist", "mirrorbeat");
-const pairCommand = path.join(folder, "pair-command.cjs");
 /** Written first of all: only what has it is ever removed. */
 const markFile = path.join(folder, "lab-qemu");
 const folderCharsMax = 70;
@@ -106,16 +103,14 @@ async function up() {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(markFile, "");
   try {
+    const namespaces = sites.map((site) => [site, namespaceOf(folder, site)]);
+    const text = JSON.stringify(Object.fromEntries(namespaces));
+    writeFileSync(path.join(folder, "namespaces.json"), text);
     await makeNamespaces(folder, links);
     const devices = await startArrays(folder, { sectorBytes, volumeBytes });
     const timing = values.timing ? `${readFileSync(values.timing, "utf8").trim()}\n` : "";
     const copying = values.async ? "asynchronous" : "synchronous";
     await configure(folder, program, devices, { copying, timing });
-    await build({
-      ...commonOptions,
-      entryPoints: ["src/remotecopy/qemu/testing/pair-command.ts"],
-      outfile: pairCommand,
-    });
   } catch (error) {
     await down({ quiet: true });
     throw error;
@@ -145,27 +140,38 @@ async function status() {
   }
 }
 
-/** At a site: the answer as it was given. */
-async function pair(verb, name, site) {
-  needLab();
+/** The program's own verb, as it is called at a site. */
+function pairCommand(verb, name, site) {
   const mirror = mirrors.find((each) => each.name === name);
   if (!mirror) throw new Refusal(`no mirror "${name ?? ""}"`);
   const at = site ?? mirror.writer;
   if (!sites.includes(at)) throw new Refusal(`no site "${at}"`);
-  const command = [process.execPath, pairCommand, verb ?? "query", name, configOf(folder, at)];
-  return (await runIn(folder, at, command, { timeout: 120_000 })).trim();
+  const more = verb === "query" ? ["--remote"] : ["--yes", "--force"];
+  return { at, command: [program, "pair", verb, name, ...more, "--config", configOf(folder, at)] };
+}
+
+/** Its output goes where ours goes, and its exit code is ours. */
+async function show(site, command) {
+  needLab();
+  const [name, ...args] = [...inside(folder, site), ...command];
+  const child = spawn(name, args, { stdio: "inherit" });
+  process.exitCode = await new Promise((resolve) => {
+    child.on("error", () => resolve(70));
+    child.on("exit", (code) => resolve(code ?? 70));
+  });
 }
 
 async function story() {
   await up();
   const lab = {
     program,
-    pair,
+    pair(verb, mirror, site) {
+      const { at, command } = pairCommand(verb, mirror, site);
+      return runIn(folder, at, [...command, "--json"], { timeout: 120_000 });
+    },
     cut: (link) => cut(folder, link),
     mend: (link) => mend(folder, link),
     agent: (site) => [...inside(folder, site), program, "run", "--config", configOf(folder, site)],
-    status: (site) => must(program, ["status", "--config", configOf(folder, site)]),
-    hosts,
   };
   try {
     await tellStory(lab);
@@ -183,11 +189,11 @@ async function main([verb, what, ...rest]) {
     needLab();
     return verb === "cut" ? cut(folder, what) : mend(folder, what);
   }
-  if (verb === "pair") return console.log(await pair(what, ...rest));
-  if (verb === "run" && sites.includes(what) && rest.length > 0) {
-    needLab();
-    return process.stdout.write(await runIn(folder, what, rest));
+  if (verb === "pair" && rest.length > 0) {
+    const { at, command } = pairCommand(what, ...rest);
+    return show(at, command);
   }
+  if (verb === "run" && sites.includes(what) && rest.length > 0) return show(what, rest);
   if (verb === "story") return story();
   console.error(usage);
   process.exitCode = 64;

@@ -97,4 +97,15 @@ test("what is skipped is told with its reason", () => {
   assert.match(out, "skipped a.test.ts: big: needs root");
 });
 
+test("conformance of what is no remote copy: one line, 64", () => {
+  for (const words of [[], ["no-such-array"], ["embedded", "more"], ["*"]]) {
+    const { status, stderr } = spawnSync("sh", ["build.sh", "conformance", ...words], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    assert.is(status, 64, words.join(" "));
+    assert.is(stderr.trim().split("\n").length, 1, stderr);
+  }
+});
+
 test.run();

@@ -9,6 +9,7 @@ import {
   loadConfig,
   type Origin,
 } from "../host/config-file.ts";
+import { deviceNameNotes } from "./config-devices.ts";
 import { effectiveToml } from "./config-show.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
@@ -79,7 +80,7 @@ export function originText(origin: Origin, shorten: (file: string) => string = S
 
 function checkGood(loaded: Loaded, file: string, json: boolean, io: VerbIo): ExitCode {
   const { config } = loaded;
-  const notes = configNotes(config);
+  const notes = [...configNotes(config), ...deviceNameNotes(config)];
   const hosts = config.sites.flatMap((site) => site.hosts).length;
   if (json) {
     const { cluster, self } = config;

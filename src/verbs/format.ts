@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { blockBytes } from "../core/sector/layout.ts";
 import { blocksNeeded, type VolumePlan } from "../core/sector/volume.ts";
+import { wrapText } from "../console/examine-lines.ts";
 import { plainText, sizeText } from "../console/examine-sizes.ts";
 import { type BlockDevice, openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
@@ -16,6 +17,7 @@ import { closeDevice, type Refused, refuse, Transfers } from "../volume/device-i
 import { formatVolume, planFormat, type SharedTimings } from "../volume/format.ts";
 import { labelsOn, labelsText } from "../volume/label-scan.ts";
 import { type Label, labelText } from "../volume/labels.ts";
+import { findMultipath, queueingWarning } from "../volume/multipath.ts";
 import { deviceRefusal } from "../volume/open.ts";
 import { runRepair } from "./format-repair.ts";
 import { deadlineMs, openClaimed, type Run, tellRefusal } from "./format-run.ts";
@@ -96,7 +98,15 @@ type Job = {
   readonly device: BlockDevice;
   readonly plan: VolumePlan;
   readonly labels: readonly Label[];
+  /** What is no reason to refuse it, but should be known. */
+  readonly notes: readonly string[];
 };
+
+async function notesOn({ geometry }: BlockDevice): Promise<readonly string[]> {
+  if (geometry.kind !== "block") return [];
+  const found = await findMultipath(geometry.deviceNumber);
+  return found.flatMap((each) => queueingWarning(each) ?? []);
+}
 
 async function survey(
   settled: Settled,
@@ -110,7 +120,8 @@ async function survey(
   if (!labels.ok) return labels;
   const planned = planFormat(path, geometry, wish, echoPeersGiven);
   if (!planned.ok) return planned;
-  return { ok: true, settled, device, plan: planned.plan, labels: labels.labels };
+  const notes = await notesOn(device);
+  return { ok: true, settled, device, plan: planned.plan, labels: labels.labels, notes };
 }
 
 function timingsText(timings: SharedTimings | null): string {
@@ -140,7 +151,10 @@ function describe({ settled, device, plan, labels }: Job, keyId: number): readon
   ];
 }
 
-function jsonOf({ settled, device, plan, labels }: Job, more: Record<string, unknown>): string {
+function jsonOf(
+  { settled, device, plan, labels, notes }: Job,
+  more: Record<string, unknown>,
+): string {
   const { wish } = settled;
   return `${JSON.stringify({
     schema: 1,
@@ -154,7 +168,12 @@ function jsonOf({ settled, device, plan, labels }: Job, more: Record<string, unk
     plan,
     timings: wish.timings,
     found: labels,
+    notes,
   })}\n`;
+}
+
+function tellNotes(io: VerbIo, { notes }: Job): void {
+  for (const note of notes) io.out(`${wrapText(`note: ${plainText(note)}`, 6).join("\n")}\n`);
 }
 
 async function carryOut(run: Run, job: Job): Promise<ExitCode> {
@@ -183,6 +202,7 @@ async function carryOut(run: Run, job: Job): Promise<ExitCode> {
         .slice(0, -1)
         .join("\n")}\n`,
     );
+    tellNotes(io, job);
     io.out(`next: mirrorbeat examine ${plainText(device.path)} --key ${settled.keyFile}\n`);
   }
   return exitCodes.ok;
@@ -202,6 +222,7 @@ async function formatOn(run: Run, settled: Settled, device: BlockDevice): Promis
   if (json) io.out(jsonOf(job, { formatted: false }));
   else {
     io.out(`would format\n${describe(job, keys.signing.id).join("\n")}\n`);
+    tellNotes(io, job);
     io.out("nothing was changed; add --yes to do it\n");
   }
   return exitCodes.usage;

@@ -10,7 +10,7 @@ import type { PairVerb } from "../core/base/pair-settings.ts";
 import { openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
 import { changePair, changeRules, type Outcome } from "../remotecopy/change.ts";
-import { codeOfOutcome, isInstalled, lockPath, type Mirror } from "./pair-open.ts";
+import { answerObject, codeOfOutcome, isInstalled, lockPath, type Mirror } from "./pair-open.ts";
 import { lines, outcomeText, planText } from "./pair-text.ts";
 import type { VerbIo } from "./verb-io.ts";
 
@@ -50,8 +50,8 @@ function riskOf(verb: PairVerb, isInUse: boolean): string | null {
 
 function notesOf(verb: PairVerb, risk: string | null, isInUse: boolean, force: boolean) {
   const silent =
-    "note: nothing comes through this mirror then: the path is silent, and its verdict is " +
-    "`unknown` (row 7), never an alarm of death";
+    "note: nothing comes through this mirror then: its path is silent. With another path alive " +
+    "the verdict is row 3b, with none it is `unknown` (row 7); never an alarm of death";
   const copied =
     "note: the whole reader's volume is overwritten with the writer's, until then it is of no use";
   return [
@@ -90,7 +90,11 @@ function lockMirror(config: Config, name: string): Refusal | null {
     const locked = opened.io.lockFile(file);
     opened.io.close();
     if (!locked.ok && locked.code === "LOCKED") return taken;
-    if (!locked.ok) return { code: exitCodes.cannotCreate, message: locked.message };
+    if (!locked.ok) {
+      const isDenied = locked.code === "EACCES" || locked.code === "EPERM";
+      const code = isDenied ? exitCodes.noPermission : exitCodes.cannotCreate;
+      return { code, message: locked.message };
+    }
     kept.add(file);
   }
   busy.add(file);
@@ -133,6 +137,12 @@ async function waitFor(
   return last;
 }
 
+const outcomeObject = (outcome: Outcome) => ({
+  ...outcome,
+  before: outcome.before && answerObject(outcome.before),
+  after: outcome.after && answerObject(outcome.after),
+});
+
 function refusal(io: VerbIo, json: boolean, { code, message }: Refusal): ExitCode {
   if (json) io.out(`${JSON.stringify({ schema: 1, ok: false, code, message })}\n`);
   else io.err(`mirrorbeat pair: ${message}\n`);
@@ -151,7 +161,7 @@ function tellOutcome(
   const { name } = mirror.config;
   if (json) {
     const head = { schema: 1, ok: code === exitCodes.ok, code, verb, mirror: name };
-    io.out(`${JSON.stringify({ ...head, ...outcome, notes })}\n`);
+    io.out(`${JSON.stringify({ ...head, ...outcomeObject(outcome), notes })}\n`);
   } else io.out(outcomeText(verb, name, outcome));
   return code;
 }
@@ -176,7 +186,8 @@ export async function changeVerb(
     const name = mirror.config.name;
     if (json) {
       const head = { schema: 1, ok: wish.dryRun, code, verb, mirror: name, changed: false };
-      io.out(`${JSON.stringify({ ...head, ...outcome, notes, isForceMissing })}\n`);
+      const plan = { ...head, ...outcomeObject(outcome), notes, isForceMissing };
+      io.out(`${JSON.stringify(plan)}\n`);
     } else io.out(planText({ verb, name, outcome, notes, isForceMissing, force }));
     return code;
   }

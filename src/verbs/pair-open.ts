@@ -8,7 +8,7 @@ import { loadDeviceFile } from "../host/device-file.ts";
 import type { Outcome } from "../remotecopy/change.ts";
 import type { MirrorEnd } from "../remotecopy/evidence.ts";
 import { type OpenPair, openProvider } from "../remotecopy/open-provider.ts";
-import type { FaultClass } from "../remotecopy/provider.ts";
+import type { FaultClass, PairAnswer } from "../remotecopy/provider.ts";
 
 export type Mirror = {
   readonly config: MirrorConfig;
@@ -87,4 +87,11 @@ export function codeOfOutcome({ kind, class: faultClass }: Outcome): ExitCode {
     case "refused":
       return codeOfFault(faultClass ?? "array-rejected");
   }
+}
+
+/** For programs: ages instead of this host's monotonic clock. */
+export function answerObject(answer: PairAnswer) {
+  if (!answer.ok) return answer;
+  const { observedMs, ...rest } = answer;
+  return { ...rest, ageMs: Math.max(0, Math.round(realClock.nowMs() - observedMs)) };
 }

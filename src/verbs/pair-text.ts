@@ -1,7 +1,7 @@
 /** What `mirrorbeat pair` shows: the verdict first, ASCII, 80 columns, the next command last. */
 import { wrapText } from "../console/examine-lines.ts";
 import { directedEvidence } from "../remotecopy/evidence.ts";
-import { identityFault, type Outcome } from "../remotecopy/change.ts";
+import type { Outcome } from "../remotecopy/change.ts";
 import type { IdentityAnswer, PairAnswer, PairView } from "../remotecopy/provider.ts";
 import type { Mirror } from "./pair-open.ts";
 
@@ -51,11 +51,14 @@ function viewText(view: PairView): string {
   return words.join(", ");
 }
 
-export function identityText(identity: IdentityAnswer | null, expected: string | null): string {
+function identityText({ pair: { expected }, end }: Mirror, identity: IdentityAnswer | null) {
   if (!identity) return expected === null ? "no identity configured" : `${expected} configured`;
-  const foreign = identityFault(identity, expected);
-  if (foreign !== null) return foreign;
-  return `${identity.ok ? identity.identity.own : ""}, as it should be`;
+  if (!identity.ok) return `cannot be told: ${identity.message}`;
+  const { own } = identity.identity;
+  if (expected === null) {
+    return `${own}; not configured: add identity = "${own}" to [mirrors.pair.${end}]`;
+  }
+  return own === expected ? `${own}, as configured` : `${own}, BUT ${expected} is configured`;
 }
 
 export function queryText(
@@ -65,7 +68,7 @@ export function queryText(
   wantsRemote: boolean,
 ): string {
   const { name } = mirror.config;
-  const volume = identityText(identity, mirror.pair.expected);
+  const volume = identityText(mirror, identity);
   if (!answer.ok) {
     return [
       lines(`NOT KNOWN: ${placeOf(mirror)}`),
@@ -123,7 +126,7 @@ export function listText(listed: readonly Listed[]): string {
       return `${lines(`${one.name} (${one.direction})`)}${row("state", one.reason)}`;
     }
     const { mirror, answer } = one;
-    const { config, pair, device } = mirror;
+    const { config, device } = mirror;
     const state = answer.ok
       ? `${headOf(answer.local, mirror)}, ${viewText(answer.local)}`
       : `NOT KNOWN: ${answer.class}: ${answer.message}`;
@@ -132,7 +135,7 @@ export function listText(listed: readonly Listed[]): string {
       row("state", state),
       ...(answer.ok ? [row("last copy", agoText(answer.local.lastCopyAgoMs))] : []),
       row("device", device),
-      row("volume", identityText(null, pair.expected)),
+      row("volume", identityText(mirror, null)),
     ].join("");
   });
   const first = known[0]?.mirror.config.name ?? "NAME";

@@ -1,12 +1,10 @@
 /** `pair`: the remote copy's pairs, asked and changed from the command line; needs no agent. */
-import type { Config } from "../core/base/config.ts";
+import type { Config, MirrorConfig } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { pairVerbs, type PairVerb } from "../core/base/pair-settings.ts";
-import { realClock } from "../host/clock.ts";
-import type { PairAnswer } from "../remotecopy/provider.ts";
 import { clientOptions, configFor } from "./agent-client.ts";
 import { type ChangeWish, changeVerb } from "./pair-change.ts";
-import { codeOfFault, type Mirror, mirrorNamed, openMirror } from "./pair-open.ts";
+import { answerObject, codeOfFault, type Mirror, mirrorNamed, openMirror } from "./pair-open.ts";
 import { type Listed, listText, queryText } from "./pair-text.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
@@ -59,6 +57,8 @@ const options = {
   wait: { type: "string" },
 } as const;
 const verb = "pair";
+/** Each may be a program of its own. */
+const askedAtOnce = 8;
 const waitSecondsMax = 86_400;
 
 type Values = Extract<ReturnType<typeof parseVerbArgs<typeof options>>, { ok: true }>["values"];
@@ -88,13 +88,6 @@ function waitSecondsOf(text: string | undefined): number | null | undefined {
   return seconds >= 1 && seconds <= waitSecondsMax ? seconds : undefined;
 }
 
-/** For programs: ages instead of this host's monotonic clock. */
-function answerObject(answer: PairAnswer) {
-  if (!answer.ok) return answer;
-  const { observedMs, ...rest } = answer;
-  return { ...rest, ageMs: Math.max(0, Math.round(realClock.nowMs() - observedMs)) };
-}
-
 const mirrorObject = ({ config, end, device, pair }: Mirror) => ({
   mirror: config.name,
   writer: config.writer,
@@ -105,26 +98,30 @@ const mirrorObject = ({ config, end, device, pair }: Mirror) => ({
   expected: pair.expected,
 });
 
+async function listed(config: Config, each: MirrorConfig): Promise<Listed> {
+  const found = await openMirror(config, each);
+  if (!found.ok) {
+    const direction = `${each.writer} -> ${each.reader}`;
+    return { name: each.name, direction, reason: found.refusal.message };
+  }
+  const { provider, queryLimitMs } = found.mirror.pair;
+  return { mirror: found.mirror, answer: await provider.query("local", queryLimitMs) };
+}
+
 async function list(config: Config, json: boolean, io: VerbIo): Promise<ExitCode> {
-  const listed = await Promise.all(
-    config.mirrors.map(async (each): Promise<Listed> => {
-      const found = await openMirror(config, each);
-      if (!found.ok) {
-        const direction = `${each.writer} -> ${each.reader}`;
-        return { name: each.name, direction, reason: found.refusal.message };
-      }
-      const { provider, queryLimitMs } = found.mirror.pair;
-      return { mirror: found.mirror, answer: await provider.query("local", queryLimitMs) };
-    }),
-  );
+  const all: Listed[] = [];
+  for (let at = 0; at < config.mirrors.length; at += askedAtOnce) {
+    const some = config.mirrors.slice(at, at + askedAtOnce);
+    all.push(...(await Promise.all(some.map((each) => listed(config, each)))));
+  }
   if (json) {
-    const mirrors = listed.map((one) =>
+    const mirrors = all.map((one) =>
       "mirror" in one
         ? { ...mirrorObject(one.mirror), answer: answerObject(one.answer) }
         : { mirror: one.name, reason: one.reason },
     );
     io.out(`${JSON.stringify({ schema: 1, ok: true, mirrors })}\n`);
-  } else io.out(listText(listed));
+  } else io.out(listText(all));
   return exitCodes.ok;
 }
 

@@ -32,6 +32,7 @@ export const eventKinds = {
   rejected: "sectors or datagrams were not believed, by reason",
   health: "this observer's own health changed between fit and unfit",
   mirror: "a step of installing or removing a heartbeat mirror",
+  config: "a configuration was staged, or is in use now",
   timing: "a peer host works with other timings",
   link: "a beacon's advance proved the remote link",
   takeover: "a step of a takeover",

@@ -19,6 +19,7 @@ export type Setup = {
   readonly config: Config;
   /** CRC32C over the shared timings; records carry it so that sites can compare. */
   readonly timingDigest: number;
+  readonly configDigest?: number;
   readonly incarnation: bigint;
   readonly bootId: string;
   /** Highest term found in local memory and on our own volumes; null where there is none. */
@@ -157,6 +158,8 @@ export function begin(setup: Setup): State {
   return {
     config,
     timingDigest: setup.timingDigest,
+    configDigest: setup.configDigest ?? 0,
+    staged: null,
     ownSiteId: site.id,
     beacon: ownHost(config).beacon,
     incarnation: setup.incarnation,

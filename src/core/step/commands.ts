@@ -96,13 +96,13 @@ export function probe(state: State, mirror: string, records: readonly HeartbeatR
 
 export type Needed = { readonly host: string; readonly site: string };
 
-/** Every other host at either end. */
+/** Every other host at either end; of all sites, where it is about no mirror. */
 export function neededHosts(state: State, command: Command): readonly Needed[] {
   const mirror = state.config.mirrors.find(({ name }) => name === command.mirror);
-  if (!mirror) return [];
+  if (!mirror && command.kind !== "reconfigure") return [];
   const off = new Set(state.peers.filter(({ enabled }) => !enabled).map(({ host }) => host.name));
   return state.config.sites
-    .filter(({ name }) => name === mirror.writer || name === mirror.reader)
+    .filter(({ name }) => !mirror || name === mirror.writer || name === mirror.reader)
     .flatMap(({ name, hosts }) => hosts.map((host) => ({ host: host.name, site: name })))
     .filter(({ host }) => host !== state.config.self.host && !off.has(host));
 }

@@ -2,7 +2,7 @@
  * Installing and removing as hosts do it with each other: commands taken up, receipts seen.
  * Everything is told by the newest records of those that beat; see commands.ts.
  */
-import { type Devices, ownEnd } from "../base/devices.ts";
+import { type Command, type Devices, ownEnd } from "../base/devices.ts";
 import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
 import { commandFaults } from "../sector/layout.ts";
@@ -17,6 +17,7 @@ import {
   tellingHosts,
 } from "./commands.ts";
 import { ending, mirrorNamed, only, perform, told } from "./install.ts";
+import { digestName } from "./reconfigure.ts";
 import type { Action, Input, Installation, State, Step } from "./state.ts";
 
 /** Why it is not done: for people who wait. */
@@ -62,20 +63,27 @@ function seeReceipts(state: State, hosts: readonly Told[], wallNs: bigint): Step
   const known = [...acknowledged, ...fresh.map(({ host }) => host)];
   const next: Installation = { ...installation, acknowledged: known };
   const seen: State = fresh.length > 0 ? { ...state, installation: next } : state;
-  const reader = mirrorNamed(state, command.mirror)?.reader;
-  const readerDone = needed.some(({ host, site }) => site === reader && known.includes(host));
+  const mirror = mirrorNamed(state, command.mirror);
+  const isFar = (site: string): boolean =>
+    mirror ? site === mirror.reader : site !== state.config.self.site;
+  const readerDone = needed.some(({ host, site }) => isFar(site) && known.includes(host));
   const living = new Set(hosts.map(({ host }) => host));
   const allLiving = needed.every(({ host }) => known.includes(host) || !living.has(host));
   if (!readerDone || !allLiving) return { state: seen, actions: [], events };
   const finished =
-    command.kind === "activate" ? installed(seen, next) : removed(seen, next, wallNs);
+    command.kind === "deactivate" ? removed(seen, next, wallNs) : installed(seen, next);
   return { ...finished, events: [...events, ...finished.events] };
 }
 
 function installed(state: State, installation: Installation): Step {
-  const message = `${installation.command.mirror} is installed${silentText(state, installation)}`;
+  const { kind, mirror } = installation.command;
+  const isMirror = kind === "activate";
+  const what = isMirror
+    ? `${mirror} is installed`
+    : `generation ${state.config.generation} is in use`;
+  const message = `${what}${silentText(state, installation)}`;
   const ended = ending(state, installation, exitCodes.ok, message);
-  return { ...ended, events: [told(installation, "installed")] };
+  return { ...ended, events: [told(installation, isMirror ? "installed" : "switched-everywhere")] };
 }
 
 function removed(state: State, installation: Installation, wallNs: bigint): Step {
@@ -83,6 +91,24 @@ function removed(state: State, installation: Installation, wallNs: bigint): Step
 }
 
 // ---- Following others
+
+const firstPhase = {
+  activate: "opening",
+  deactivate: "draining",
+  reconfigure: "switching",
+} as const;
+const receivedStep = {
+  activate: "activation-received",
+  deactivate: "deactivation-received",
+  reconfigure: "switch-received",
+} as const;
+
+/** Whether the configuration that the command names is staged here, or in use already. */
+function isHeld({ staged, configDigest }: State, { mirror }: Command): boolean {
+  return (
+    mirror === digestName(configDigest) || (staged !== null && mirror === digestName(staged.digest))
+  );
+}
 
 /** Takes up the newest command of another host, if there is one that is not done. */
 function follow(state: State, hosts: readonly Told[], wallNs: bigint): Step {
@@ -98,25 +124,26 @@ function follow(state: State, hosts: readonly Told[], wallNs: bigint): Step {
   if (installation?.waiting) return only(state); // one thing after the other
   const mirror = mirrorNamed(state, command.mirror);
   const seen: State = { ...state, devices: { ...devices, commandSeen: command.number } };
-  if (command.kind === "reconfigure" || !mirror) {
+  const known = command.kind === "reconfigure" ? isHeld(state, command) : mirror !== undefined;
+  if (!known) {
     const refusedCommand = { number: command.number, code: commandFaults.unknown };
-    const reason = "the configuration here has no such mirror";
+    const reason = mirror ? "" : "there is no such mirror, or staged configuration, here";
     const fields = { mirror: command.mirror, step: "refused", from: host, reason };
     const event: CoreEvent = { level: "warning", ev: "mirror", fields };
     return { state: { ...seen, refusedCommand }, actions: [], events: [event] };
   }
-  if (!ownEnd(state.config, mirror)) return only(seen);
+  if (mirror && !ownEnd(state.config, mirror)) return only(seen);
   const next: Installation = {
     command,
     issuer: false,
-    phase: command.kind === "activate" ? "opening" : "draining",
+    phase: firstPhase[command.kind],
     waiting: null,
     fault: null,
     retryMs: state.nowMs,
     acknowledged: [],
     volumeId: null,
   };
-  const step = command.kind === "activate" ? "activation-received" : "deactivation-received";
+  const step = receivedStep[command.kind];
   const superseded = installation?.issuer ? supersededBy(seen, installation, host) : seen;
   const begun = perform({ ...superseded, installation: next }, wallNs);
   return { ...begun, events: [told(next, step, { from: host }), ...begun.events] };

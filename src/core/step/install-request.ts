@@ -1,15 +1,17 @@
 /** Installing and removing as a person asks for it: what is refused, and why. */
-import { nextCommandNumber, ownEnd } from "../base/devices.ts";
+import { type Command, nextCommandNumber, ownEnd } from "../base/devices.ts";
 import { type MirrorConfig, ownHost } from "../base/config.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
-import { highestNumber, newestCommand, tellingHosts } from "./commands.ts";
+import { highestNumber, neededHosts, newestCommand, tellingHosts } from "./commands.ts";
 import { mirrorNamed, perform } from "./install.ts";
+import { digestName, stageFault } from "./reconfigure.ts";
 import {
   type Action,
   type Input,
   type Installation,
   type InstallWish,
   networkPath,
+  type Staged,
   type State,
   type Step,
 } from "./state.ts";
@@ -17,8 +19,10 @@ import {
 type Request = Extract<Input, { kind: "install" }>;
 type Refused = { readonly code: ExitCode; readonly message: string };
 
-function requestFault(state: State, { what, mirror: name, force }: Request): Refused | null {
+function requestFault(state: State, request: Request): Refused | null {
+  const { what, mirror: name, force } = request;
   const { config } = state;
+  if (what === "reconfigure") return switchFaultOf(state, force);
   const refuse = (code: ExitCode, message: string): Refused => ({ code, message });
   const mirror = mirrorNamed(state, name);
   if (!mirror) {
@@ -51,6 +55,58 @@ function requestFault(state: State, { what, mirror: name, force }: Request): Ref
   return null;
 }
 
+/** Whether all have the staged configuration; the silent come back with what their file says. */
+function switchFaultOf(state: State, force: boolean): Refused | null {
+  const { staged } = state;
+  if (!staged) {
+    const message = "no configuration is staged here; mirrorbeat config stage";
+    return { code: exitCodes.tryLater, message };
+  }
+  if (!state.selfEnabled) {
+    return { code: exitCodes.tryLater, message: "this host is switched off; enable it first" };
+  }
+  const waits = unstagedHosts(state, staged);
+  if (waits.length === 0 || force) return null;
+  const message = `not yet: ${waits.join(", ")}; stage it there, or leave them behind by --force`;
+  return { code: exitCodes.tryLater, message };
+}
+
+/** Hosts that do not have it staged, each with the reason, as far as records tell. */
+export function unstagedHosts(state: State, staged: Staged): readonly string[] {
+  const telling = new Set(tellingHosts(state).map(({ host }) => host));
+  const digests = new Map<string, number>([
+    ...state.peers.map(({ host, word }) => [host.name, word?.stagedDigest ?? 0] as const),
+    ...Object.entries(state.siblings).map(([name, { staged: digest }]) => [name, digest] as const),
+  ]);
+  const all: Command = { number: 0n, kind: "reconfigure", mirror: "" };
+  return neededHosts(state, all).flatMap(({ host }) => {
+    if (!staged.config.sites.some(({ hosts }) => hosts.some(({ name }) => name === host)))
+      return [];
+    if (!telling.has(host)) return [`${host} is silent`];
+    return digests.get(host) === staged.digest ? [] : [`${host} has not staged the same`];
+  });
+}
+
+/** Holds a configuration ready, or drops it. */
+export function stage(state: State, input: Extract<Input, { kind: "stage" }>): Step {
+  const answer = (code: ExitCode, message: string): Action => {
+    return { kind: "answer", id: input.id, code, message };
+  };
+  const { staged } = input;
+  const fault = staged ? stageFault(state, staged.config) : null;
+  if (fault !== null) return { state, actions: [answer(exitCodes.config, fault)], events: [] };
+  const generation = staged?.config.generation ?? state.config.generation;
+  const fields = { step: staged ? "staged" : "unstaged", generation };
+  const message = staged
+    ? `generation ${generation} is staged here as ${digestName(staged.digest)}`
+    : "nothing is staged here now";
+  return {
+    state: { ...state, staged, refusedCommand: null },
+    actions: [answer(exitCodes.ok, message)],
+    events: [{ level: "notice", ev: "config", fields }],
+  };
+}
+
 /** Whether the reading site would see the writing one on no path any more. */
 function isLastPath(state: State, mirror: MirrorConfig): boolean {
   if (!state.paths[mirror.name]?.enabled) return false;
@@ -63,6 +119,19 @@ function isLastPath(state: State, mirror: MirrorConfig): boolean {
       state.paths[name]?.enabled,
   );
 }
+
+const commandKind = {
+  install: "activate",
+  deinstall: "deactivate",
+  "deinstall-local": "deactivate",
+  reconfigure: "reconfigure",
+} as const;
+const firstPhase = {
+  install: "opening",
+  deinstall: "draining",
+  "deinstall-local": "draining",
+  reconfigure: "switching",
+} as const;
 
 /** Whether what is asked for is just being done, commanded here. */
 function isSame(installation: Installation, { what, mirror }: Request): boolean {
@@ -106,12 +175,13 @@ export function requestInstallation(state: State, input: Request): Step {
 function beginAsIssuer(state: State, what: InstallWish, mirror: string, wallNs: bigint): Step {
   const own = ownHost(state.config);
   const local = what === "deinstall-local";
+  const subject = what === "reconfigure" && state.staged ? digestName(state.staged.digest) : mirror;
   const number = local ? 0n : nextCommandNumber(highestNumber(state), state.ownSiteId, own.slot);
-  const kind = what === "install" ? "activate" : "deactivate";
+  const kind = commandKind[what];
   const installation: Installation = {
-    command: { number, kind, mirror },
+    command: { number, kind, mirror: subject },
     issuer: true,
-    phase: kind === "activate" ? "opening" : "draining",
+    phase: firstPhase[what],
     waiting: null,
     fault: null,
     retryMs: state.nowMs,

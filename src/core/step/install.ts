@@ -21,6 +21,7 @@ import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
 import { commandFaults } from "../sector/layout.ts";
 import { silentText } from "./commands.ts";
 import type { Action, Input, Installation, State, Step } from "./state.ts";
+import { digestName, reconfigured } from "./reconfigure.ts";
 import { switchPath } from "./switch.ts";
 
 /** After a volume or the file could not be had. */
@@ -74,6 +75,8 @@ function devicesAfter(state: State, installation: Installation, wallNs: bigint):
     case "enabling":
       put("enabled");
       return { ...devices, registrations, ...(issuer ? given : { commandDone: number }) };
+    case "switching":
+      return { ...devices, ...(issuer ? given : { commandDone: number }) };
     case "draining":
       if (registrations[mirror]) put("draining");
       return { ...devices, registrations, ...given };
@@ -100,6 +103,7 @@ export function perform(state: State, wallNs: bigint): Step {
       };
     case "registering":
     case "enabling":
+    case "switching":
     case "draining":
     case "deregistering": {
       const storing = devicesAfter(state, installation, wallNs);
@@ -224,6 +228,8 @@ function phaseDone(state: State, installation: Installation, wallNs: bigint): St
       const next = go(on, "announcing", events);
       return { ...next, actions: [forget, ...next.actions] };
     }
+    case "switching":
+      return switched(state, installation, wallNs);
     case "draining":
       if (!issuer || number === 0n)
         return go(state, "deregistering", [told(installation, "draining")]);
@@ -249,4 +255,21 @@ function phaseDone(state: State, installation: Installation, wallNs: bigint): St
     case "announcing":
       return only(state);
   }
+}
+
+/** The staged configuration is in use from here on; one that is in use already stays. */
+function switched(state: State, installation: Installation, wallNs: bigint): Step {
+  const { staged } = state;
+  const isStaged = staged !== null && digestName(staged.digest) === installation.command.mirror;
+  const next = isStaged ? reconfigured(state, staged) : state;
+  const actions: Action[] = isStaged ? [{ kind: "reconfigure", config: next.config }] : [];
+  const events = [told(installation, "switched", { generation: next.config.generation })];
+  if (!installation.issuer) {
+    return { state: { ...next, installation: null }, actions, events };
+  }
+  const further = perform(
+    { ...next, installation: { ...installation, phase: "announcing" } },
+    wallNs,
+  );
+  return { ...further, actions: [...actions, ...further.actions], events };
 }

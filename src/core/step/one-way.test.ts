@@ -350,7 +350,7 @@ test("never stated while nothing is lost, whatever the latencies within their bu
       world.run(3 * boundMs);
       for (const agent of world.agents.values()) assert.equal(said(agent), []);
     }),
-    { numRuns: 40, seed },
+    { numRuns: 25, seed },
   );
 });
 

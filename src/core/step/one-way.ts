@@ -172,13 +172,37 @@ function endEvent(peer: Peer, { path, direction, view }: Look): CoreEvent {
 const isStated = (watch: OneWayWatch | undefined): boolean =>
   watch !== undefined && watch.lostMs !== null;
 
+/**
+ * Cheap, for almost every look finds nothing: whether any direction could look lost at all. `out`:
+ * by how many paths we send to that host.
+ */
+function mayBeLost(peer: Peer, out: number, heardBeats: number): boolean {
+  const lags = peer.echo?.lags;
+  if (!lags) return false;
+  for (const { status } of Object.values(peer.sightings)) {
+    if (status !== "ok" && status !== "starting") return true;
+  }
+  for (let index = 0; index < out; index++) {
+    const lag = lags[index] ?? lagNever;
+    if (lag > heardBeats || lag >= lagOff) return true;
+  }
+  return false;
+}
+
 /** Looks at every direction of every path; tells what was lost for long enough, and what is over. */
 export function watchOneWay(state: State): Step {
   const moment = momentOf(state);
   const events: CoreEvent[] = [];
   const oneWay: Record<string, OneWayWatch> = {};
   let changed = false;
+  const idle = Object.keys(state.oneWay).length === 0;
+  const heardBeats = echoHeardBeats(state.config.timing);
+  const out = new Map<string, number>();
   for (const peer of state.peers) {
+    const { site } = peer.host;
+    const count = out.get(site) ?? pathsTo(state.config, site).length;
+    out.set(site, count);
+    if (idle && !mayBeLost(peer, count, heardBeats)) continue;
     const incarnation = peer.word?.incarnation ?? 0n;
     for (const look of looksAt(state, peer)) {
       const key = `${peer.host.name} ${look.path} ${look.direction}`;

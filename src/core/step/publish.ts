@@ -62,7 +62,7 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     noticeSerial: 0n,
     noticeText: "",
     pathsOff: pathsOffMask(state),
-    stagedDigest: 0,
+    stagedDigest: state.staged?.digest ?? 0,
   };
 }
 

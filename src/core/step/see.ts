@@ -58,12 +58,18 @@ function wordEvents(state: State, peer: Peer, word: Word): CoreEvent[] {
     const how = word.state === states.leaving ? "planned stop" : "switched off";
     events.push({ level: "notice", ev: "left", fields: { ...who, how } });
   }
-  const differs = word.timingDigest !== state.timingDigest;
+  const differs = word.timingDigest !== state.timingDigest && !isSwitching(state, word);
   if (differs && was?.timingDigest !== word.timingDigest) {
     const remedy = "make [timing] alike at both sites";
     events.push({ level: "warning", ev: "timing", fields: { ...who, differs, remedy } });
   }
   return events;
+}
+
+/** Between the two moments at which this host and that one go over to the same configuration. */
+function isSwitching({ staged, configDigest }: State, word: Word): boolean {
+  if (staged?.timingDigest === word.timingDigest) return true;
+  return word.stagedDigest !== 0 && word.stagedDigest === configDigest;
 }
 
 function isNewer(record: Position, peer: Peer): boolean {

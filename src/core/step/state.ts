@@ -113,10 +113,19 @@ export type InstallationPhase =
   | "opening"
   | "registering"
   | "enabling"
+  | "switching"
   | "announcing"
   | "draining"
   | "deregistering";
 export type CommandFault = { readonly code: number; readonly text: string };
+
+/** A configuration that is held ready. */
+export type Staged = {
+  readonly config: Config;
+  /** CRC32C over what all hosts must have alike. */
+  readonly digest: number;
+  readonly timingDigest: number;
+};
 
 /** How the last one that was commanded here ended. */
 export type InstallationEnd = {
@@ -128,6 +137,9 @@ export type InstallationEnd = {
 export type State = {
   readonly config: Config;
   readonly timingDigest: number;
+  /** Of the configuration in use; 0 where it was not computed. */
+  readonly configDigest: number;
+  readonly staged: Staged | null;
   readonly ownSiteId: number;
   readonly beacon: boolean;
   readonly incarnation: bigint;
@@ -181,6 +193,8 @@ export type Sibling = {
   readonly role: number;
   readonly term: bigint;
   readonly told: CommandsTold;
+  /** Digest of the configuration that it has staged. */
+  readonly staged: number;
 };
 
 /** What a record tells of commands. */
@@ -197,7 +211,7 @@ export type Seen = {
   readonly echoes: readonly EchoSector[];
 };
 
-export type InstallWish = "install" | "deinstall" | "deinstall-local";
+export type InstallWish = "install" | "deinstall" | "deinstall-local" | "reconfigure";
 
 export type SwitchTarget =
   | { readonly kind: "network" }
@@ -287,6 +301,13 @@ export type Input =
       readonly mirror: string;
       readonly force: boolean;
     }
+  /** A configuration to hold ready; null to drop it. */
+  | {
+      readonly kind: "stage";
+      readonly nowMs: number;
+      readonly id: number;
+      readonly staged: Staged | null;
+    }
   | {
       readonly kind: "volume-opened";
       readonly nowMs: number;
@@ -346,6 +367,8 @@ export type Action =
   | { readonly kind: "query-pair"; readonly mirror: string }
   | { readonly kind: "open-volume"; readonly mirror: string }
   | { readonly kind: "store-devices"; readonly devices: Devices }
+  /** The configuration in use has changed: timings, members, mirrors. */
+  | { readonly kind: "reconfigure"; readonly config: Config }
   /** An installed mirror is on, whatever was switched before. */
   | { readonly kind: "forget-switch"; readonly mirror: string }
   | {

@@ -30,6 +30,8 @@ export type DeviceStatus = {
   readonly writesSkipped?: number;
   readonly writesFailed?: number;
   readonly lastWriteMs?: number | null;
+  /** What is no fault, but should be known of it. */
+  readonly note?: string;
 };
 
 const rounded = (ms: number): number => Math.round(ms * 10) / 10;

@@ -183,7 +183,15 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
   const told = {
     command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
   }; // biome-ignore format: one list
-  const sibling = { at, advances, role, term, seenMs: before.nowMs, told };
+  const sibling = {
+    at,
+    advances,
+    role,
+    term,
+    seenMs: before.nowMs,
+    told,
+    staged: record.stagedDigest,
+  };
   const siblings = { ...before.siblings, [record.hostName]: sibling };
   const learnt = learnTerm({ ...before, siblings }, term, record.hostName);
   // Each volume of ours may hold one last record of a host that is long dead: more than these.

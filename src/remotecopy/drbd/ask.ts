@@ -125,7 +125,8 @@ export class Asker {
     if (end.kind !== "exited") return noAnswer(program, end);
     if (end.truncated) return fault("unparseable", `${program}: more than can be read`);
     if (end.code !== 0) {
-      const absent = end.stdout.trim() === "" && end.stderr.trim() === absentText(resource);
+      const absent =
+        /^\[?\s*\]?\s*$/.test(end.stdout) && end.stderr.trim() === absentText(resource);
       return absent ? { ok: true, resource: null } : classify(program, end, `exit ${end.code}`);
     }
     const parsed = form.parse(end.stdout, resource);

@@ -118,7 +118,7 @@ test("the backing disk, and only of a whole answer", () => {
 /** The cells that tell the state; a damage that leaves them alone may leave a paired pair. */
 const cells = {
   text: /(?<=^|\s)(?:role|connection|disk|replication|peer-disk|suspended|resync-suspended):\S*/g,
-  json: /"(?:role|peer-role|connection-state|disk-state|peer-disk-state|replication-state|resync-suspended|suspended|quorum)": [^,\n]*/g,
+  json: /"(?:role|peer-role|connection-state|disk-state|peer-disk-state|replication-state|resync-suspended|suspended|quorum)"\s*:\s*[^,\s]*/g,
 };
 
 function neverWronglyPaired(
@@ -129,7 +129,10 @@ function neverWronglyPaired(
 ): Record<string, number> {
   const random = seededRandom(seed);
   const seen: Record<string, number> = {};
-  const told = (text: string) => [...new Set(text.match(cell) ?? [])].sort().join(" ");
+  const told = (text: string) => {
+    const found = (text.match(cell) ?? []).map((each) => each.replaceAll(/\s/g, ""));
+    return [...new Set(found)].sort().join(" ");
+  };
   const facts = bases.map((text) => ({
     text,
     told: told(text),

@@ -30,6 +30,8 @@ const marked = ({ before }: Change): boolean =>
   /resync-suspended:\S*\buser/.test(before.local.native);
 const standsAlone = ({ before }: Change): boolean => before.local.native.includes("StandAlone");
 
+const isUpToDate = ({ before }: Change): boolean => / UpToDate\//.test(before.local.native);
+
 /** Arguments of drbdadm, in order. */
 export function stepsOf(
   change: Change,
@@ -49,7 +51,7 @@ export function stepsOf(
     case "takeover":
       return [
         ...(standsAlone(change) ? [] : [["disconnect", resource]]),
-        ["primary", ...(change.force ? ["--force"] : []), resource],
+        ["primary", ...(change.force && !isUpToDate(change) ? ["--force"] : []), resource],
       ];
     case "remove":
       return [["down", resource]];

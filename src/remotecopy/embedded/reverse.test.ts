@@ -1,4 +1,5 @@
 /** Copying the other way round, and a volume that was taken over. */
+import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { needProgram, needRoot, testWhere } from "../../testing/where.ts";
@@ -123,5 +124,37 @@ test("takeover of what was suspended leaves it as it was; remove turns the direc
     await bench.settle();
     assert.ok((await bench.svol.readBlock(5)).equals(await bench.pvol.readBlock(5)));
   }));
+
+test("whatever is written and swapped in turn: nothing is lost, both ends are equal", () => {
+  const step = fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({ at: fc.nat(blocks - 1), fill: fc.integer({ min: 1, max: 255 }) }),
+    },
+    { weight: 1, arbitrary: fc.constant("swap" as const) },
+  );
+  return fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), (steps) =>
+      withPaired({}, async (bench) => {
+        const wanted = new Map([[3, 1]]);
+        let source: "pvol" | "svol" = "pvol";
+        for (const each of steps) {
+          if (each === "swap") {
+            await bench.obey("swap");
+            source = source === "pvol" ? "svol" : "pvol";
+          } else {
+            await bench[source].write(each.at, block(each.fill));
+            wanted.set(each.at, each.fill);
+          }
+        }
+        await bench.settle();
+        for (const [at, fill] of wanted) {
+          assert.ok((await bench.pvol.readBlock(at)).equals(block(fill)), `block ${at}`);
+        }
+      }),
+    ),
+    { numRuns: 12 },
+  );
+});
 
 test.run();

@@ -2,6 +2,7 @@
  * The embedded remote copy as a process: opens the pair, copies until it is told to stop, and
  * answers on its control socket meanwhile.
  */
+import path from "node:path";
 import { type ExitCode, exitCodes, type Refusal } from "../../core/base/exit-codes.ts";
 import { type BlockIo, openBlockIo } from "../../device/block.ts";
 import { realClock } from "../../host/clock.ts";
@@ -37,8 +38,10 @@ const ended = (refusal: Refusal): CopyEnd => ({ code: refusal.code, refusal });
 export async function runCopy(options: CopyOptions, stopped: Promise<void>): Promise<CopyEnd> {
   const opened = openBlockIo();
   if (!opened.ok) return ended({ code: exitCodes.osError, message: opened.message });
+  // They are told as the volumes' identities: whole, as configurations name them.
+  const [pvol, svol] = [path.resolve(options.pvol), path.resolve(options.svol)];
   try {
-    return await copyWith(opened.io, options, stopped);
+    return await copyWith(opened.io, { ...options, pvol, svol }, stopped);
   } finally {
     opened.io.close();
   }

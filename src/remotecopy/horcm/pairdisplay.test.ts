@@ -74,6 +74,7 @@ test("what is not exactly a known layout is not believed", () => {
     [header + good.replace("P-VOL", "SMPL"), "and yet a pair"],
     [header + good.replace("PAIR", "P\u0000IR"), "no plain text"],
     [header + good.repeat(2001), "too long"],
+    [header + good.replace("NEVER", "N".repeat(129)), "cell is too long"],
     ["Group PairVol(L/R) Something,Status\nx\n", "no known layout"],
   ] as const) {
     const found = parsePairdisplay(text, 16);

@@ -137,10 +137,14 @@ function rowOf(cells: Cells, base: LdevBase): Row | string {
   };
 }
 
+/** Names have at most 31 characters; a device file may have more. */
+const cellLengthMax = 128;
+
 const words = (line: string): readonly string[] => line.trim().split(/\s+/);
 
 function zip(names: readonly string[], cells: readonly string[]): Cells | string {
   if (names.length !== cells.length) return `${cells.length} cells for ${names.length} columns`;
+  if (cells.some((cell) => cell.length > cellLengthMax)) return "a cell is too long";
   return new Map(names.map((name, at) => [name, cells[at] as string]));
 }
 

@@ -83,6 +83,7 @@ test("asynchronous: the S-VOL lags; percent is the journal's, not the copy's", (
   assert.is(view({ fence: "ASYNC", status: "PFUL" }).inSync, false);
   assert.is(view({ status: "COPY", percent: 40 }).percent, 40);
   assert.is(view({ status: "COPY", percent: null }).percent, null);
+  assert.is(view({ fence: "NEXER" }).inSync, null, "a fence that is not known promises nothing");
   assert.is(view({ percent: 98 }).inSync, null, "synchronous PAIR below 100 is in doubt");
 });
 
@@ -152,6 +153,7 @@ test("an S-VOL in PAIR is in sync only if the P-VOL agrees", () => {
   const lagging = both({ fence: "ASYNC" }, { fence: "ASYNC" });
   assert.is(lagging.remote.inSync, null);
   assert.is(lagging.remote.state, "paired");
+  assert.is(both({ status: "PFUL" }, {}).remote.inSync, false);
 });
 
 test("trap: the S-VOL stays PAIR while the P-VOL is PSUE: the P-VOL's status is the pair's", () => {

@@ -78,11 +78,14 @@ function accessOf(row: Row): Access {
 /** Whether the volume lags behind by design; its fence is shown in `native`. */
 export const isAsynchronous = ({ native }: PairView): boolean => / ASYNC\b/.test(native);
 
+/** With ASYNC, or a word that is not known, PAIR does not mean that all has arrived. */
+const synchronousFences = ["NEVER", "DATA", "STATUS"];
+
 function inSyncOf(row: Row, state: PairState): boolean | null {
   if (state === "unknown" || state === "simplex") return null;
   if (state !== "paired") return false;
   if (row.status === "PFUL") return false;
-  if (row.role === "S-VOL" || row.fence === "ASYNC") return null;
+  if (row.role === "S-VOL" || !synchronousFences.includes(row.fence ?? "")) return null;
   return row.percent === null || row.percent === 100 ? true : null;
 }
 
@@ -195,9 +198,8 @@ function reconsider(view: PairView, other: PairView): PairView {
   if (view.state !== "paired") return view;
   const roles = [view.role, other.role].sort().join();
   if (other.state === "paired" && roles === "primary,secondary") {
-    const lags = isAsynchronous(view) || isAsynchronous(other);
     const primary = view.role === "primary" ? view : other;
-    return { ...view, inSync: lags ? view.inSync : primary.inSync };
+    return { ...view, inSync: view.inSync === false ? false : primary.inSync };
   }
   if (roles === "primary,secondary" && other.state === "copying") {
     return { ...view, state: "copying", inSync: false, percent: other.percent };

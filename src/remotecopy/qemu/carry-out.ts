@@ -2,7 +2,6 @@
  * Sends the phases of a change to the arrays, and looks after each whether it has come about: an
  * answer alone, good or bad, proves nothing. Ends at its deadline.
  */
-import type { PairFault } from "../provider.ts";
 import { factsOf, type FactsRead, questions } from "./facts.ts";
 import type { Names } from "./names.ts";
 import type { Phase, Station, Until } from "./plan.ts";
@@ -138,6 +137,3 @@ function refusal({ replies }: Conversation): string | null {
   const last = replies.at(-1);
   return last && !last.ok ? last.message : null;
 }
-
-export const faultOf = (read: FactsRead | null): PairFault | null =>
-  read === null || read.ok ? null : read;

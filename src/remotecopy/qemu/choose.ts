@@ -69,12 +69,12 @@ function swap(ends: Ends): Plan | PairFault {
   };
 }
 
-export function planOf(verb: PairVerb, force: boolean, ends: Ends): Plan | PairFault {
+export function planOf(verb: PairVerb, ends: Ends): Plan | PairFault {
   const { own, peerKnown } = ends;
   const role = roleOf(own.facts, own.station.names);
   switch (verb) {
     case "create":
-      return ends.isWriter || force ? copyFromOwn(ends) : copyFromPeer(ends);
+      return ends.isWriter ? copyFromOwn(ends) : copyFromPeer(ends);
     case "resync":
       return role === "secondary" ? copyFromPeer(ends) : copyFromOwn(ends);
     case "split":

@@ -140,7 +140,10 @@ export function factsOf(where: string, replies: readonly QmpReply[], names: Name
     return fault("unparseable", `${where}: not all questions were answered`);
   }
   try {
-    const facts = read(replies.map((reply) => (reply.ok ? reply.value : null)), names);
+    const facts = read(
+      replies.map((reply) => (reply.ok ? reply.value : null)),
+      names,
+    );
     if (facts.file === null) {
       return fault("config", `${where}: the daemon has no node "${names.volume}"`);
     }

@@ -54,7 +54,8 @@ const addMark = (id: string): QmpCommand =>
 const dropMark = (id: string): QmpCommand => command("object-del", { id });
 const dropMarks = ({ marks }: Facts, ids: readonly string[]): QmpCommand[] =>
   ids.filter((id) => marks.has(id)).map(dropMark);
-const needMark = ({ marks }: Facts, id: string): QmpCommand[] => (marks.has(id) ? [] : [addMark(id)]);
+const needMark = ({ marks }: Facts, id: string): QmpCommand[] =>
+  marks.has(id) ? [] : [addMark(id)];
 const dropNodes = ({ nodes }: Facts, names: readonly string[]): QmpCommand[] =>
   names
     .filter((name) => nodes.has(name))

@@ -58,9 +58,14 @@ const connectClasses: Readonly<Record<string, FaultClass>> = {
   EAGAIN: "timeout",
 };
 
-type Line =
-  | { readonly ok: true; readonly value: JsonObject }
-  | { readonly ok: false; readonly class: FaultClass; readonly message: string };
+type Bad = { readonly ok: false; readonly class: FaultClass; readonly message: string };
+type Line = { readonly ok: true; readonly value: JsonObject } | Bad;
+
+const bad = (faultClass: FaultClass, message: string): Bad => ({
+  ok: false,
+  class: faultClass,
+  message,
+});
 
 /** The lines of one connection, each awaited with the same deadline. */
 class Lines {
@@ -96,6 +101,10 @@ class Lines {
     this.wake?.();
   }
 
+  get isBusy(): boolean {
+    return this.error === "EAGAIN";
+  }
+
   send(command: JsonObject): void {
     this.socket.write(`${JSON.stringify(command)}\n`);
   }
@@ -108,12 +117,12 @@ class Lines {
   async next(): Promise<Line> {
     for (;;) {
       const line = this.splitter.next();
-      if (line === "too-long") return this.bad("unparseable", "a line without end");
-      if (line !== null && line.length > 1) {
+      if (line === "too-long") return bad("unparseable", "a line without end");
+      if (line !== null) {
+        if (line.length === 0) continue;
         const parsed = parseLine(line);
-        return parsed.ok ? parsed : this.bad("unparseable", `an answer is ${parsed.message}`);
+        return parsed.ok ? parsed : bad("unparseable", `an answer is ${parsed.message}`);
       }
-      if (line !== null) continue;
       const end = this.over();
       if (end) return end;
       this.socket.resume();
@@ -125,27 +134,23 @@ class Lines {
   }
 
   private over(): Line | null {
-    if (this.late) return this.bad("timeout", "no answer in time");
+    if (this.late) return bad("timeout", "no answer in time");
     const { heldBytes } = this.splitter;
     if ((this.error || this.ended) && heldBytes > 0) {
-      return this.bad("unparseable", "an answer was cut off");
+      return bad("unparseable", "an answer was cut off");
     }
     if (this.error) {
       const down = connectClasses[this.error] ?? "daemon-down";
-      return this.bad(down, `nobody answers (${this.error}); is the daemon running?`);
+      return bad(down, `nobody answers (${this.error}); is the daemon running?`);
     }
-    return this.ended ? this.bad("daemon-down", "the connection ended without an answer") : null;
-  }
-
-  private bad(faultClass: FaultClass, message: string): Line {
-    return { ok: false, class: faultClass, message };
+    return this.ended ? bad("daemon-down", "the connection ended without an answer") : null;
   }
 }
 
 const isGreeting = (value: JsonObject): boolean => isObject(value["QMP"]);
 
 /** The answer to a command, events passed over; a fault where it is none. */
-async function answerTo(lines: Lines, id: number): Promise<QmpReply | Extract<Line, { ok: false }>> {
+async function answerTo(lines: Lines, id: number): Promise<QmpReply | Bad> {
   for (let events = 0; events <= eventsMax; events++) {
     const line = await lines.next();
     if (!line.ok) return line;
@@ -157,8 +162,10 @@ async function answerTo(lines: Lines, id: number): Promise<QmpReply | Extract<Li
     if (!isObject(error) || typeof error["desc"] !== "string" || "return" in value) break;
     return { ok: false, message: plain(error["desc"]) };
   }
-  return { ok: false, class: "unparseable", message: "not the answer to what was asked" };
+  return bad("unparseable", "not the answer to what was asked");
 }
+
+const busyPauseMs = 20;
 
 /** Commands in order on a connection of their own; stops at the first that is refused. */
 export async function converse(
@@ -166,33 +173,39 @@ export async function converse(
   commands: readonly QmpCommand[],
   deadlineMs: number,
 ): Promise<Conversation> {
-  const lines = new Lines(address, deadlineMs);
+  const endMs = performance.now() + deadlineMs;
+  for (;;) {
+    const lines = new Lines(address, endMs - performance.now());
+    const talk = await talkOn(lines, addressText(address), commands);
+    lines.close();
+    // Too many wait at this monitor already: nothing was connected, and nothing said.
+    if (!lines.isBusy || performance.now() + busyPauseMs >= endMs) return talk;
+    await new Promise((resolve) => setTimeout(resolve, busyPauseMs));
+  }
+}
+
+async function talkOn(
+  lines: Lines,
+  where: string,
+  commands: readonly QmpCommand[],
+): Promise<Conversation> {
   const replies: QmpReply[] = [];
   let sent = 0;
-  const stop = ({ class: faultClass, message }: Extract<Line, { ok: false }>): Conversation => {
-    const text = `${addressText(address)}: ${message}`;
-    return { ok: false, fault: fault(faultClass, text), replies, sent };
+  const stop = ({ class: faultClass, message }: Bad): Conversation => {
+    return { ok: false, fault: fault(faultClass, `${where}: ${message}`), replies, sent };
   };
-  try {
-    const greeting = await lines.next();
-    if (!greeting.ok) return stop(greeting);
-    if (!isGreeting(greeting.value)) {
-      return stop({ ok: false, class: "unparseable", message: "this is not QMP" });
-    }
-    const all: readonly QmpCommand[] = [{ execute: "qmp_capabilities" }, ...commands];
-    for (const [id, command] of all.entries()) {
-      lines.send({ ...command, id });
-      if (id > 0) sent++;
-      const reply = await answerTo(lines, id);
-      if ("class" in reply) return stop(reply);
-      if (id === 0 && !reply.ok) {
-        return stop({ ok: false, class: "unparseable", message: reply.message });
-      }
-      if (id > 0) replies.push(reply);
-      if (!reply.ok) break;
-    }
-    return { ok: true, replies };
-  } finally {
-    lines.close();
+  const greeting = await lines.next();
+  if (!greeting.ok) return stop(greeting);
+  if (!isGreeting(greeting.value)) return stop(bad("unparseable", "this is not QMP"));
+  const all: readonly QmpCommand[] = [{ execute: "qmp_capabilities" }, ...commands];
+  for (const [id, command] of all.entries()) {
+    lines.send({ ...command, id });
+    if (id > 0) sent++;
+    const reply = await answerTo(lines, id);
+    if ("class" in reply) return stop(reply);
+    if (id === 0 && !reply.ok) return stop(bad("unparseable", reply.message));
+    if (id > 0) replies.push(reply);
+    if (!reply.ok) break;
   }
+  return { ok: true, replies };
 }

@@ -27,7 +27,7 @@ function supposedFacts({ state, role }: PairView, { names, side }: Station): Fac
     const status = ended ? "concluded" : state === "copying" ? "running" : "ready";
     jobs.set(names.job, job("mirror", status, error));
     if (!ended) {
-      nodes.add(names.target).add(names.pulse);
+      nodes.add(names.filter).add(names.target).add(names.pulse);
       facts.exports.add(names.pulse);
     }
   }
@@ -75,10 +75,10 @@ function endsOf(setting: Setting, own: PairView, peer: PairView): Ends {
   };
 }
 
-export function supposedCommands({ verb, before, force }: Change, setting: Setting): Phase[] {
+export function supposedCommands({ verb, before }: Change, setting: Setting): Phase[] {
   const { local } = before;
   const remote = before.remote ?? otherView(local);
-  const plan = planOf(verb, force, endsOf(setting, local, remote));
+  const plan = planOf(verb, endsOf(setting, local, remote));
   if ("ok" in plan) return [];
   if (!plan.andThen) return [...plan.phases];
   const next = plan.andThen(

@@ -12,8 +12,9 @@ type Told = { readonly state: PairState; readonly cause: string };
 const goesOn = (job: Job): boolean =>
   ["created", "running", "paused", "standby"].includes(job.status);
 
-function primaryState(job: Job): Told {
-  if (job.type !== "mirror") return { state: "unknown", cause: `the job is no mirror: ${job.type}` };
+function primaryState(job: Job, { nodes }: Facts, names: Names): Told {
+  if (job.type !== "mirror")
+    return { state: "unknown", cause: `the job is no mirror: ${job.type}` };
   if (job.status === "concluded") {
     if (job.error === null) return { state: "suspended-by-operator", cause: "" };
     return { state: "suspended-by-error", cause: `the copying ended: ${job.error}` };
@@ -22,6 +23,9 @@ function primaryState(job: Job): Told {
     return { state: "suspended-by-error", cause: `the copying was stopped: ${job.ioStatus}` };
   }
   if (job.paused) return { state: "unknown", cause: "the job is paused, by whom is not known" };
+  if (!nodes.has(names.filter) || !nodes.has(names.target)) {
+    return { state: "unknown", cause: "the mirror is not one that was made here" };
+  }
   if (job.ready) return { state: "paired", cause: "" };
   if (goesOn(job)) return { state: "copying", cause: "" };
   return { state: "unknown", cause: `the job is ${job.status}` };
@@ -60,12 +64,7 @@ function nativeText(facts: Facts, names: Names): string {
     const job = facts.jobs.get(name);
     if (job) words.push(`${job.type} ${job.status}`);
   }
-  for (const mark of [
-    names.secondaryMark,
-    names.equalMark,
-    names.splitMark,
-    names.takeoverMark,
-  ]) {
+  for (const mark of [names.secondaryMark, names.equalMark, names.splitMark, names.takeoverMark]) {
     if (facts.marks.has(mark)) words.push(mark.slice(mark.lastIndexOf(".") + 1));
   }
   return words.join(", ").replace(/[^\x20-\x7e]+/g, " ") || "no job";
@@ -86,7 +85,7 @@ function stateOf(facts: Facts, names: Names, role: PairRole): Told {
     case "secondary":
       return secondaryState(facts, names);
     case "primary":
-      return job ? primaryState(job) : { state: "unknown", cause: "no job" };
+      return job ? primaryState(job, facts, names) : { state: "unknown", cause: "no job" };
     case "none":
       return { state: "simplex", cause: "" };
   }

@@ -93,20 +93,31 @@ function percentOf(state: PairState, receiver: SiteStatus | null): number | null
   return found && Number(found[1]) <= 100 ? Number(found[1]) : null;
 }
 
-function viewOf(role: PairRole, site: SiteStatus | null, told: Conclusion, far: boolean): PairView {
-  const { state, cause, behind } = told;
+type Side = {
+  readonly role: PairRole;
+  readonly own: SiteStatus | null;
+  /** The line that tells how the copy is doing. */
+  readonly receiver: SiteStatus | null;
+  readonly far: boolean;
+};
+
+function viewOf(
+  { role, own, receiver, far }: Side,
+  { state, cause, behind }: Conclusion,
+): PairView {
   const primary = role === "primary";
+  const copies = state === "paired" || state === "copying";
   const lags = state === "copying" || (behind !== undefined && behind > 0);
+  const isSync = lags ? false : syncOf(primary, behind);
   return {
     state,
     role,
     readable: primary || (state === "paired" && !far) ? true : null,
-    writable: primary,
-    inSync:
-      state === "paired" || state === "copying" ? (lags ? false : syncOf(primary, behind)) : null,
-    percent: percentOf(state, site),
+    writable: role === "unknown" ? null : primary,
+    inSync: copies ? isSync : null,
+    percent: percentOf(state, receiver),
     lastCopyAgoMs: null,
-    native: `${role}, ${nativeOf(site)}`,
+    native: `${role}, ${nativeOf(own)}`,
     cause,
   };
 }
@@ -143,22 +154,26 @@ export const absentMeaning = (): Meaning => ({
 /** `info` must be of a mirrored image. */
 export function meaningOf(info: ImageInfo, status: ImageStatus, wallMs: number): Meaning {
   const told = conclude(info, status, wallMs);
-  const { local, peers } = status;
-  const peer = peers[0] ?? null;
-  const primary = info.mirroring?.primary ?? false;
-  const peerIsPrimary = peer !== null && saysPrimary(peer);
-  const view = viewOf(primary ? "primary" : "secondary", primary ? peer : local, told, false);
-  const remoteRole = peerIsPrimary ? "primary" : peer?.word === "stopped" ? "unknown" : "secondary";
+  const { local } = status;
+  const peer = status.peers[0] ?? null;
+  const isPrimary = info.mirroring?.primary ?? false;
+  const receiver = isPrimary ? peer : local;
+  const here: Side = {
+    role: isPrimary ? "primary" : "secondary",
+    own: local,
+    receiver,
+    far: false,
+  };
   const times = [local, peer].flatMap((site) => (site?.updatedMs ? [site.updatedMs] : []));
   return {
-    local: { ...view, native: `${primary ? "primary" : "secondary"}, ${nativeOf(local)}` },
-    remote:
-      peer?.up === true
-        ? {
-            ...viewOf(remoteRole, peerIsPrimary ? local : peer, told, true),
-            native: `${remoteRole}, ${nativeOf(peer)}`,
-          }
-        : null,
+    local: viewOf(here, told),
+    remote: peer?.up ? viewOf({ role: roleOf(peer), own: peer, receiver, far: true }, told) : null,
     ageMs: Math.max(0, ...times.map((ms) => wallMs - ms)),
   };
+}
+
+/** Of the other end, by its own daemon's words. */
+function roleOf(peer: SiteStatus): PairRole {
+  if (saysPrimary(peer)) return "primary";
+  return peer.word === "stopped" ? "unknown" : "secondary";
 }

@@ -83,16 +83,15 @@ export class VendorSession {
   private async callNow(call: VendorCall, endMs: number): Promise<SessionReply> {
     const opened = await this.open(endMs);
     if ("ok" in opened) return failed(false, opened);
+    if (performance.now() >= endMs) return failed(false, this.fault("timeout", "no time left"));
     call.bytes.writeBigInt64LE(opened.pair, headAt.pair);
     const reply = await this.send(opened.host, call, endMs);
     if (reply.kind === "answered" || reply.kind === "missing") return reply;
     return failed(true, this.faultOf(reply));
   }
 
-  /** Nothing is sent where the time is over. */
   private async send(host: HostProcess, call: VendorCall, endMs: number): Promise<HostReply> {
-    const leftMs = Math.floor(endMs - performance.now());
-    if (leftMs <= 0) return { kind: "overdue" };
+    const leftMs = Math.max(1, Math.ceil(endMs - performance.now()));
     call.bytes.writeInt32LE(Math.max(1, Math.floor(leftMs * librarysShare)), headAt.deadline_ms);
     const reply = await host.request(call, leftMs);
     if (reply.kind === "answered" && reply.bytes.length !== call.bytes.length) {

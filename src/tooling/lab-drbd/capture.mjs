@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { command, nodes, setCable, until } from "./guests.mjs";
-import { drive, must } from "./site.mjs";
+import { changePair, must } from "./site.mjs";
 
 const commands = [
   "drbdsetup events2 --now --statistics hba",
@@ -53,11 +53,11 @@ const moments = [
       for (const node of nodes) await must(node, fast);
       await reach("tokyo", "replication:Established");
     }],
-  ["split-by-us", "split at tokyo by the provider: disconnected, resync paused",
-    () => drive("tokyo", "t-o", "split"), () => drive("tokyo", "t-o", "resync")],
+  ["split-by-us", "split at tokyo by `mirrorbeat pair`: disconnected, resync paused",
+    () => changePair("tokyo", "t-o", "split"), () => changePair("tokyo", "t-o", "resync")],
   ["split-by-hand", "drbdadm disconnect at tokyo", () => must("tokyo", "drbdadm disconnect hba"),
     () => connect("tokyo")],
-  ["taken-over", "taken over at osaka by the provider", () => drive("osaka", "t-o", "takeover"), null],
+  ["taken-over", "taken over at osaka by `mirrorbeat pair`", () => changePair("osaka", "t-o", "takeover"), null],
   ["split-brain", "both wrote while apart, and met",
     async () => {
       for (const node of nodes) await must(node, "echo lab | dd of=/dev/drbd0 bs=4096 seek=310 conv=sync,fsync 2>&1"); // biome-ignore format: one line

@@ -1,12 +1,20 @@
 /**
  * The two guests of the DRBD laboratory: starting and ending them, commands inside them, cables.
- * They run by software emulation (hardware virtualisation inside a virtual machine may be there and
- * yet not work), see the host's /usr and the
- * program read-only, and reach nothing but each other. All paths are relative to the laboratory's
- * folder, which is the current one: a socket's path has little room.
+ * They run by software emulation, as hardware virtualisation inside a virtual machine may be there
+ * and yet not work. They see the host's /usr, the program and the folder `share` read-only, and
+ * reach nothing but each other. All paths are relative to the laboratory's folder, which is the
+ * current one: a socket's path has little room.
  */
 import { spawn } from "node:child_process";
-import { existsSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import net from "node:net";
 import path from "node:path";
 
@@ -72,6 +80,7 @@ function guestArguments(node, image, dist) {
     ...["-qmp", `unix:${node}.qmp,server=on,wait=off`, "-pidfile", `${node}.pid`],
     ...share("usr", "/usr"),
     ...share("dist", dist),
+    ...share("lab", path.resolve("share")),
     ...(nodejs ? share("nodejs", nodejs) : []),
     ...disk("a"),
     ...disk("b"),
@@ -80,11 +89,9 @@ function guestArguments(node, image, dist) {
   ];
 }
 
-/** Boots both with empty disks; null where they run already. */
+/** Boots both with empty disks. */
 export async function boot(image, dist) {
-  for (const node of nodes) {
-    if (processOf(node)) throw new Error(`${node} runs already: lab drbd down`);
-  }
+  mkdirSync("share", { recursive: true });
   for (const node of nodes) {
     for (const end of ["pid", "port", "qmp", "console"]) rmSync(`${node}.${end}`, { force: true });
     for (const name of ["lan", "link"]) rmSync(`${name}.${node}`, { force: true });
@@ -116,20 +123,23 @@ export async function end() {
   }
 }
 
-/** Sends one text and reads until `answer` finds what it wants in all that came. */
-function converse(socketPath, limitMs, greet, answer) {
+/** Sends a text, again and again if `againMs` is given, until `answer` finds what it wants. */
+function converse(socketPath, limitMs, text, answer, againMs = limitMs) {
   return new Promise((resolve, reject) => {
     let seen = "";
     const socket = net.connect(socketPath);
+    const send = () => socket.write(text);
+    const again = setInterval(send, againMs);
     const limit = setTimeout(() => finish(new Error(`no answer in ${limitMs} ms`)), limitMs);
     const finish = (result) => {
       clearTimeout(limit);
+      clearInterval(again);
       socket.destroy();
       if (result instanceof Error) reject(result);
       else resolve(result);
     };
     socket.on("error", finish);
-    socket.on("connect", () => socket.write(greet));
+    socket.on("connect", send);
     socket.on("data", (data) => {
       seen += data;
       const found = answer(seen);
@@ -139,20 +149,29 @@ function converse(socketPath, limitMs, greet, answer) {
 }
 
 let asked = 0;
+const askAgainMs = 5000;
 /** One at a time: the port has one reader, and what comes for another would be lost. */
 const turns = new Map();
+
+/** The last whole answer to a command; null where there is none yet. */
+function wholeAnswer(seen, id) {
+  const found = [...seen.matchAll(new RegExp(`@${id} (\\d+) (\\d+) ([A-Za-z0-9+/=]*)\n`, "g"))];
+  return found.find(([, , length, text]) => text.length === Number(length)) ?? null;
+}
 
 /** Runs a shell command in a guest; gives its exit code and all it printed. */
 export function command(node, text, limitMs = 60_000) {
   const id = `j${process.pid}x${++asked}`;
-  const line = `${id} ${Buffer.from(text).toString("base64")}\n`;
+  const packed = Buffer.from(text).toString("base64");
+  const line = `\n${id} ${packed.length} ${packed}\n`;
   const work = async () => {
-    const found = await converse(`${node}.port`, limitMs, line, (seen) =>
-      new RegExp(`@${id} (\\d+) ([A-Za-z0-9+/=]*)\n`).exec(seen),
-    ).catch((error) => {
-      throw new Error(`${node}: ${text.split("\n")[0]}: ${error.message}`);
-    });
-    return { code: Number(found[1]), text: Buffer.from(found[2], "base64").toString("utf8") };
+    const whole = (seen) => wholeAnswer(seen, id);
+    const found = await converse(`${node}.port`, limitMs, line, whole, askAgainMs).catch(
+      (error) => {
+        throw new Error(`${node}: ${text.split("\n")[0].slice(0, 80)}: ${error.message}`);
+      },
+    );
+    return { code: Number(found[1]), text: Buffer.from(found[3], "base64").toString("utf8") };
   };
   const turn = (turns.get(node) ?? Promise.resolve()).then(work, work);
   turns.set(node, turn);

@@ -52,32 +52,42 @@ export function installPackages(say) {
   run("apt-get", ["install", "-y", "--no-install-recommends", ...names]);
 }
 
-/** The newest 6.1 kernel that apt offers; unpacked once. Gives its version. */
-export function unpackKernel(folder, say) {
+function newestKernel() {
+  const search = () => run("apt-cache", ["search", "--names-only", kernelPackages]);
+  const offered = search() || (run("apt-get", ["update", "-qq"]), search());
+  const names = offered.split("\n").map((line) => line.split(" ")[0]);
+  const number = (name) => Number(/6\.1\.0-(\d+)/.exec(name)?.[1] ?? 0);
+  const [name] = names.sort((a, b) => number(b) - number(a));
+  if (!name) throw new Error("apt offers no linux-image-6.1.0-NN-amd64");
+  return name;
+}
+
+/** Of the newest 6.1 kernel that apt offers: itself, and the modules that are loaded; kept. */
+function keepKernel(folder, say) {
   const kernel = path.join(folder, "kernel");
-  const found = existsSync(kernel) ? readdirSync(path.join(kernel, "lib/modules")) : [];
-  if (found[0]) return { kernel, version: found[0] };
-  const offered = run("apt-cache", ["search", "--names-only", kernelPackages]);
-  const names = offered
-    .split("\n")
-    .map((line) => line.split(" ")[0])
-    .filter(Boolean);
-  const number = (name) => Number(/6\.1\.0-(\d+)/.exec(name)?.[1]);
-  const name = names.sort((a, b) => number(b) - number(a))[0];
-  if (!name) throw new Error("apt offers no linux-image-6.1.0-NN-amd64: run apt-get update");
+  if (existsSync(kernel)) return kernel;
+  const name = newestKernel();
   say(`fetching ${name} (70 MB, once)`);
   const fetched = path.join(folder, "fetched");
-  mkdirSync(fetched, { recursive: true });
+  rmSync(fetched, { recursive: true, force: true });
+  mkdirSync(path.join(fetched, "kept"), { recursive: true });
   chmodSync(fetched, 0o777); // apt fetches as a user of its own
   run("apt-get", ["download", name], { cwd: fetched });
-  const [file] = readdirSync(fetched);
-  rmSync(`${kernel}.part`, { recursive: true, force: true });
-  run("dpkg-deb", ["-x", path.join(fetched, file), `${kernel}.part`]);
-  const [version] = readdirSync(path.join(`${kernel}.part`, "lib/modules"));
-  run("busybox", ["depmod", "-b", path.join(folder, "kernel.part"), version]);
-  renameSync(`${kernel}.part`, kernel);
+  const file = readdirSync(fetched).find((each) => each.endsWith(".deb"));
+  const tree = path.join(fetched, "tree");
+  run("dpkg-deb", ["-x", path.join(fetched, file), tree]);
+  const [version] = readdirSync(path.join(tree, "lib/modules"));
+  run("busybox", ["depmod", "-b", tree, version]);
+  const order = inLoadOrder(path.join(tree, "lib/modules", version));
+  const keep = (from, as) =>
+    copyFileSync(path.join(tree, from), path.join(fetched, "kept", as ?? path.basename(from)));
+  keep(`boot/vmlinuz-${version}`, "vmlinuz");
+  for (const each of order) keep(path.join("lib/modules", version, each));
+  const names = order.map((each) => `${path.basename(each)}\n`);
+  writeFileSync(path.join(fetched, "kept", "order"), names.join(""));
+  renameSync(path.join(fetched, "kept"), kernel);
   rmSync(fetched, { recursive: true });
-  return { kernel, version };
+  return kernel;
 }
 
 /** The modules' files in the order in which they are to be loaded. */
@@ -120,34 +130,42 @@ resource hbb {
 
 /**
  * The first process of a guest: mounts, links, and then one line after the other from the command
- * port, each run in the background, so that a command that hangs stops no other.
+ * port, each run in the background, so that a command that hangs stops no other. A serial port may
+ * lose letters: a line tells its length, is sent again until it is answered, and is run once.
  */
 const init = `#!/bb/busybox sh
 B=/bb/busybox; export PATH=/usr/sbin:/usr/bin:/bb HOME=/root
 $B mount -t proc proc /proc; $B mount -t sysfs sys /sys; $B mount -t devtmpfs dev /dev
 for m in $($B cat /modboot/order); do $B insmod /modboot/$m || echo "insmod $m failed"; done
-share() { $B mkdir -p $2; $B mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=524288 $1 $2; }
-share usr /usr && share dist /dist || echo "SHARE FAILED"
+share() { $B mkdir -p $2; $B mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=$3,msize=524288 $1 $2; }
+share usr /usr loose && share dist /dist loose && share lab /lab none || echo "SHARE FAILED"
 for w in $($B cat /proc/cmdline); do case $w in node=*) N=\${w#node=};; i=*) i=\${w#i=};; nodeat=*) A=\${w#nodeat=};; esac; done
-[ -n "$A" ] && share nodejs $A && PATH=$PATH:$A/bin
+[ -n "$A" ] && share nodejs $A loose && PATH=$PATH:$A/bin
 $B --install -s /bb
 mount -t tmpfs t /tmp; mount -t tmpfs t /run; hostname $N; ip link set lo up
 ip addr add 10.78.1.$i/24 dev eth0; ip link set eth0 up
 ip addr add 10.78.2.$i/24 dev eth1; ip link set eth1 up
 stty -F /dev/ttyS1 -echo -onlcr raw
 echo "GUEST $N READY" >/dev/ttyS0
-work() {
-  echo "$2" | base64 -d >/tmp/$1.sh; sh /tmp/$1.sh >/tmp/$1.out 2>&1 </dev/null; rc=$?
-  (flock 9; echo "@$1 $rc $(base64 -w0 /tmp/$1.out)" >/dev/ttyS1) 9>/tmp/port.lock; rm -f /tmp/$1.*
+say() {
+  text=$(base64 -w0 /tmp/$1.out)
+  (flock 9; echo "@$1 $(cat /tmp/$1.rc) \${#text} $text" >/dev/ttyS1) 9>/tmp/port.lock
 }
-while read -r id text; do work $id $text & done </dev/ttyS1
+work() {
+  [ "\${#3}" = "$2" ] || return
+  [ -e /tmp/$1.rc ] && say $1 && return
+  [ -e /tmp/$1.sh ] && return
+  echo "$3" | base64 -d >/tmp/$1.sh; sh /tmp/$1.sh >/tmp/$1.out 2>&1 </dev/null; echo $? >/tmp/$1.rc
+  say $1
+}
+while read -r id length text; do work "$id" "$length" "$text" & done </dev/ttyS1
 echo "GUEST $N: command port closed" >/dev/ttyS0; poweroff -f
 `;
 
 /** Makes the initial file system; gives its path and that of the kernel. */
 export function buildImage(folder, say) {
   installPackages(say);
-  const { kernel, version } = unpackKernel(folder, say);
+  const kernel = keepKernel(folder, say);
   const root = path.join(folder, "root");
   rmSync(root, { recursive: true, force: true });
   for (const each of ["bb", "proc", "sys", "dev", "tmp", "run", "usr", "dist", "root", "mnt", "modboot", "etc/drbd.d", "var/lib/drbd", "var/lock", "var/run"]) {
@@ -156,13 +174,10 @@ export function buildImage(folder, say) {
   copyFileSync(run("sh", ["-c", "command -v busybox"]).trim(), path.join(root, "bb/busybox"));
   for (const each of ["bin", "sbin", "lib", "lib64"])
     symlinkSync(`usr/${each}`, path.join(root, each));
-  const tree = path.join(kernel, "lib/modules", version);
-  const order = inLoadOrder(tree);
-  for (const file of order) {
-    copyFileSync(path.join(tree, file), path.join(root, "modboot", path.basename(file)));
+  for (const file of readdirSync(kernel).filter((name) => name !== "vmlinuz")) {
+    copyFileSync(path.join(kernel, file), path.join(root, "modboot", file));
   }
   const write = (name, text) => writeFileSync(path.join(root, name), text);
-  write("modboot/order", `${order.map((file) => path.basename(file)).join("\n")}\n`);
   write("etc/drbd.conf", drbdConf);
   write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
   write("etc/group", "root:x:0:\n");
@@ -172,5 +187,5 @@ export function buildImage(folder, say) {
   const initrd = path.join(folder, "initrd.gz");
   run("sh", ["-c", `find . | cpio -o -H newc --quiet | gzip -1 >"$0"`, initrd], { cwd: root });
   rmSync(root, { recursive: true });
-  return { initrd, vmlinuz: path.join(kernel, "boot", `vmlinuz-${version}`) };
+  return { initrd, vmlinuz: path.join(kernel, "vmlinuz") };
 }

@@ -1,11 +1,10 @@
-/** What both sites of the laboratory run: keys, configuration, agents, and a driver of pairs. */
-import { build } from "esbuild";
-import path from "node:path";
-import { commonOptions } from "../esbuild-options.mjs";
+/** What both sites of the laboratory run: keys, configuration, agents, and changes of pairs. */
+import { writeFileSync } from "node:fs";
 import { command, nodes, until } from "./guests.mjs";
 
 const program = "/dist/mirrorbeat";
 export const configFile = "/run/mirrorbeat.toml";
+export const journalFile = "/run/mirrorbeat-state/journal.log";
 const stateFile = "/run/mirrorbeat/state.json";
 /** Everything is slow under emulation. */
 const limitMs = 120_000;
@@ -17,12 +16,10 @@ export const mirrors = [
 
 export async function must(node, text) {
   const { code, text: said } = await command(node, text, limitMs);
-  if (code !== 0) throw new Error(`${node}: ${text.split("\n")[0]}: exit ${code}: ${said}`);
+  if (code !== 0)
+    throw new Error(`${node}: ${text.split("\n")[0].slice(0, 80)}: exit ${code}: ${said}`);
   return said;
 }
-
-const put = (node, file, bytes, mode = "600") =>
-  must(node, `echo ${Buffer.from(bytes).toString("base64")} | base64 -d >${file} && chmod ${mode} ${file}`); // biome-ignore format: one line
 
 function configText(node) {
   const site = (name, id, role) => `[[sites]]
@@ -60,24 +57,13 @@ pair_poll_ms = 2000
 ${site("tokyo", 1, "production")}${site("osaka", 2, "standby")}${mirrors.map(mirror).join("")}`;
 }
 
-/** `project` is the source tree; the driver is made from it. */
-export async function prepareSites(project) {
+export async function prepareSites() {
   await must("tokyo", `${program} key generate --out /run/authkey`);
   const key = await must("tokyo", "base64 -w0 /run/authkey");
-  await put("osaka", "/run/authkey", Buffer.from(key, "base64"));
-  const made = await build({
-    ...commonOptions,
-    absWorkingDir: project,
-    entryPoints: ["src/remotecopy/drbd/testing/drive.ts"],
-    define: { MIRRORBEAT_VERSION: '"lab"' },
-    outfile: path.join(project, ".build/lab-drbd/drive.cjs"),
-    sourcemap: false,
-    minify: true,
-    write: false,
-  });
+  await must("osaka", `umask 077; echo ${key} | base64 -d >/run/authkey`);
   for (const node of nodes) {
-    await put(node, configFile, configText(node));
-    await put(node, "/run/drive.cjs", made.outputFiles[0].contents);
+    writeFileSync(`share/${node}.toml`, configText(node));
+    await must(node, `cp /lab/${node}.toml ${configFile}`);
     await must(node, `${program} config check --config ${configFile}`);
   }
 }
@@ -121,14 +107,24 @@ export async function seenAt(node) {
     action: site?.action,
     verdict: site?.verdict,
     role: status.role,
+    takeover: status.takeover,
     pairs: Object.fromEntries(pairs),
   };
 }
 
-/** One question or change by the provider itself, at one end of a pair. */
-export async function drive(node, mirrorName, verb, force = "") {
-  const mirror = mirrors.find(({ name }) => name === mirrorName);
-  const end = mirror.writer === node ? "writer" : "reader";
-  const said = await must(node, `node /run/drive.cjs ${end} ${mirror.resource} ${verb} ${force}`);
-  return JSON.parse(said);
+const pair = async (node, words) => {
+  const { text } = await command(
+    node,
+    `${program} pair ${words} --json --config ${configFile}`,
+    limitMs,
+  );
+  return JSON.parse(text.split("\n")[0]);
+};
+
+/** What `pair query` answers at one end. */
+export async function askPair(node, mirror) {
+  return (await pair(node, `query ${mirror}`)).answer;
 }
+
+/** What a change by the program came to, at one end. */
+export const changePair = (node, mirror, verb) => pair(node, `${verb} ${mirror} --yes --force`);

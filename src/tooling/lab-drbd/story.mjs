@@ -5,8 +5,10 @@
 import { captureAll } from "./capture.mjs";
 import { nodes, setCable, until } from "./guests.mjs";
 import {
-  drive,
+  askPair,
+  changePair,
   formatVolumes,
+  journalFile,
   must,
   prepareSites,
   seenAt,
@@ -25,7 +27,9 @@ async function expectRow(node, row, isWanted = () => true) {
   let last = null;
   await until(`${node} sees row ${row}`, seeLimitMs, async () => {
     last = await seenAt(node);
-    if (last?.action === "eligible") throw new Error(`${node} would take over: ${describe(last)}`);
+    if (last?.action === "eligible" || last?.takeover) {
+      throw new Error(`${node} would take over: ${describe(last)}`);
+    }
     return last && String(last.row) === row && isWanted(last);
   }, lookEveryMs).catch((error) => {
     throw new Error(`${error.message}; it sees ${describe(last)}`);
@@ -41,9 +45,9 @@ async function both(row, isWanted) {
 const pairsAre = (state) => (seen) =>
   Object.values(seen.pairs).every((pair) => pair.state === state);
 
-/** A change by the provider, which must come to `kind`. */
-async function change(node, mirror, verb, kinds, force) {
-  const outcome = await drive(node, mirror, verb, force);
+/** A change by the program, which must come to one of `kinds`. */
+async function change(node, mirror, verb, kinds) {
+  const outcome = await changePair(node, mirror, verb);
   const text = `${node}: ${verb} ${mirror}: ${outcome.kind}, ${outcome.message}`;
   if (!kinds.includes(outcome.kind)) throw new Error(text);
   return text;
@@ -52,7 +56,7 @@ async function change(node, mirror, verb, kinds, force) {
 async function expectState(node, mirror, state) {
   let last = null;
   await until(`${mirror} is ${state} at ${node}`, seeLimitMs, async () => {
-    last = await drive(node, mirror, "query");
+    last = await askPair(node, mirror);
     return last.ok && last.local.state === state;
   }, lookEveryMs).catch((error) => {
     throw new Error(`${error.message}; it says ${JSON.stringify(last)}`);
@@ -61,8 +65,8 @@ async function expectState(node, mirror, state) {
 }
 
 const steps = [
-  ["heartbeat volumes are formatted at their writers", async ({ project }) => {
-    await prepareSites(project);
+  ["heartbeat volumes are formatted at their writers", async () => {
+    await prepareSites();
     await formatVolumes();
   }],
   ["both agents beat over network and DRBD: row 1", async () => {
@@ -102,6 +106,9 @@ const steps = [
     await must("tokyo", "drbdadm connect hba");
     return both("1", pairsAre("paired"));
   }],
+  ["no agent's journal tells of a takeover, not for a moment", async () => {
+    for (const node of nodes) await must(node, `! grep -E '"(eligible|takeover)"' ${journalFile}`);
+  }],
   ["agents stopped as planned", stopAgents],
   ["t-o taken over at osaka", async () => {
     const taken = await change("osaka", "t-o", "takeover", ["done"]);
@@ -127,10 +134,10 @@ const steps = [
 ]; // biome-ignore format: a table
 
 /** `fixtures` is where what DRBD prints is kept, or null. */
-export async function tellStory({ say, project, fixtures }) {
+export async function tellStory({ say, fixtures }) {
   for (const [name, run] of steps) {
     const beganMs = performance.now();
-    const detail = await run({ project });
+    const detail = await run();
     const seconds = ((performance.now() - beganMs) / 1000).toFixed(1);
     say(`${name} [${seconds} s]`);
     for (const line of (detail ?? "").split("; ").filter(Boolean))

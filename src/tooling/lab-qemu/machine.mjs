@@ -116,7 +116,9 @@ export async function isCut(folder, link) {
 function startTimeOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // One that has ended may wait for a slow init to take note.
+    return fields[0] === "Z" ? null : fields[19];
   } catch {
     return null;
   }
@@ -146,20 +148,13 @@ export function startDaemon(folder, site, name, command) {
   return child.pid;
 }
 
-export async function endProcess(folder, name) {
+/** At once, stopped or not: whatever it holds is thrown away. */
+async function endProcess(folder, name) {
   const pid = processOf(folder, name);
   if (pid === null) return;
-  for (const signal of ["SIGCONT", "SIGTERM", "SIGKILL"]) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return;
-    }
-    if (signal === "SIGCONT") continue;
-    const gone = () => processOf(folder, name) === null;
-    await until(`${name} ends`, gone, endLimitMs).catch(() => undefined);
-    if (gone()) return;
-  }
+  process.kill(pid, "SIGKILL");
+  const gone = () => processOf(folder, name) === null;
+  await until(`${name} ends`, gone, endLimitMs).catch(() => undefined);
 }
 
 export function daemonsOf(folder) {
@@ -189,8 +184,38 @@ export function loopsOf(folder) {
     });
 }
 
+/** By number; all of them live in namespaces that are this lab's own. */
+async function pidsInside(folder) {
+  const pids = [];
+  for (const site of sites) {
+    const name = namespaceOf(folder, site);
+    if (!existsSync(`/run/netns/${name}`)) continue;
+    const told = (await may("ip", ["netns", "pids", name])) ?? "";
+    pids.push(...told.split(/\s+/).filter(Boolean).map(Number));
+  }
+  return pids;
+}
+
+/** Agents and commands that were begun in the lab's networks; its own daemons come later. */
+async function endGuests(folder) {
+  const own = daemonsOf(folder).map((name) => processOf(folder, name));
+  const guests = async () => (await pidsInside(folder)).filter((pid) => !own.includes(pid));
+  for (const signal of ["SIGTERM", "SIGKILL"]) {
+    for (const pid of await guests()) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // it ended meanwhile
+      }
+    }
+    const gone = async () => (await guests()).length === 0;
+    await until("guests end", gone, endLimitMs).catch(() => undefined);
+  }
+}
+
 /** Undoes everything; what is still there afterwards, in words. */
 export async function endAll(folder) {
+  await endGuests(folder);
   for (const { device } of loopsOf(folder)) await may("losetup", ["-d", device]);
   // Front ends before the arrays that serve them.
   const names = daemonsOf(folder).sort().reverse();
@@ -204,11 +229,10 @@ export async function endAll(folder) {
     ...names.filter((name) => processOf(folder, name)).map((name) => `process ${name}`),
     ...mountsOf(folder).map((point) => `mount ${point}`),
   ];
+  for (const pid of await pidsInside(folder)) left.push(`process ${pid} in the lab's network`);
   for (const site of sites) {
     const name = namespaceOf(folder, site);
     if (!existsSync(`/run/netns/${name}`)) continue;
-    const pids = ((await may("ip", ["netns", "pids", name])) ?? "").trim().split(/\s+/);
-    for (const pid of pids.filter(Boolean)) left.push(`process ${pid} in namespace ${name}`);
     await may("ip", ["netns", "del", name]);
     if (existsSync(`/run/netns/${name}`)) left.push(`namespace ${name}`);
   }

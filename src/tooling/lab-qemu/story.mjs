@@ -65,6 +65,12 @@ export async function tellStory(lab) {
     await rows("3b", "split by an operator, and no alarm");
     for (const mirror of ["tokyo-osaka", "osaka-tokyo"]) await change(lab, "resync", mirror);
     await rows("1", "resynchronised");
+    say("the pair tokyo-osaka is swapped: osaka's volume is copied to tokyo now");
+    await change(lab, "swap", "tokyo-osaka", "osaka");
+    await until("row 3b at osaka", () => agents.osaka.row === "3b", stepLimitMs);
+    say("row 3b at osaka: tokyo's beats no longer come that way");
+    await change(lab, "swap", "tokyo-osaka", "tokyo");
+    await rows("1", "swapped back");
     if (sites.some((site) => agents[site].eligible)) throw new Error("a takeover was offered");
     say("no takeover was ever offered");
   } finally {

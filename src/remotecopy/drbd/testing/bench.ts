@@ -50,6 +50,7 @@ export class StandIn {
         chmodSync(this.program(host, program), 0o755);
       }
     }
+    writeFileSync(`${this.file}.log`, "");
     this.reset();
   }
 
@@ -85,6 +86,11 @@ export class StandIn {
     const state = JSON.parse(readFileSync(this.file, "utf8")) as StandInState;
     change(state);
     this.store(state);
+  }
+
+  /** Every command so far, in order. */
+  asked(): readonly string[] {
+    return readFileSync(`${this.file}.log`, "utf8").split("\n").slice(0, -1);
   }
 
   end(): void {

@@ -6,7 +6,7 @@
  *
  *   stand-in.mjs STATEFILE HOST drbdsetup|drbdadm ARGUMENTS...
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
 const [file, host, program, ...args] = process.argv.slice(2);
 const peerOf = { tokyo: "osaka", osaka: "tokyo" };
@@ -241,6 +241,10 @@ function answer(state) {
 
 function main() {
   const state = load();
+  appendFileSync(
+    `${file}.log`,
+    `${[program, ...args].join(" ")}${program === "drbdadm" ? ` at ${host}` : ""}\n`,
+  );
   settle(state);
   const { faults } = state.hosts[host];
   if (faults.answers === "hang") return setInterval(() => undefined, 1 << 30);

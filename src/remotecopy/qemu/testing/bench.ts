@@ -23,6 +23,12 @@ const ports = { writer: 20_809, reader: 20_810 } as const;
 const proxyOffset = 1000;
 let benches = 0;
 
+export const benchNeeds = [
+  needProgram("qemu-storage-daemon", "qemu-system-common"),
+  needProgram("qemu-io", "qemu-utils"),
+  needProgram("setpriv", "util-linux"),
+];
+
 /** An address of this process and bench alone. */
 function ownAddress(): string {
   const { pid } = process;
@@ -31,6 +37,7 @@ function ownAddress(): string {
 
 export type QemuBench = ConformanceBench & {
   readonly daemons: Readonly<Record<MirrorEnd, Daemon>>;
+  readonly settings: Readonly<Record<MirrorEnd, EndSettings>>;
 };
 
 type Parts = {
@@ -128,13 +135,15 @@ function dataOf({ folder, host, daemons }: Parts) {
 
 function faultsOf({ folder, daemons, links, proxies }: Parts): ConformanceBench["faults"] {
   const { writer } = daemons;
-  const mode = (to: QmpMode): Fault => () => {
-    proxies.writer.mode = to;
-    return Promise.resolve(() => {
-      proxies.writer.mode = "pass";
-      return Promise.resolve();
-    });
-  };
+  const mode =
+    (to: QmpMode): Fault =>
+    () => {
+      proxies.writer.mode = to;
+      return Promise.resolve(() => {
+        proxies.writer.mode = "pass";
+        return Promise.resolve();
+      });
+    };
   const own = { path: settingsFile(folder, "writer", "qmp") };
   return {
     cutLink: () => {
@@ -175,12 +184,8 @@ function faultsOf({ folder, daemons, links, proxies }: Parts): ConformanceBench[
 export async function makeQemuBench(
   more: EndSettings = {},
 ): Promise<{ ok: true; bench: QemuBench } | Extract<BenchMade, { ok: false }>> {
-  const needs = [
-    needProgram("qemu-storage-daemon", "qemu-system-common"),
-    needProgram("qemu-io", "qemu-utils"),
-    needProgram("setpriv", "util-linux"),
-  ].filter((need) => need !== null);
-  if (needs.length > 0) return { ok: false, reason: needs.join(", ") };
+  const unmet = benchNeeds.filter((need) => need !== null);
+  if (unmet.length > 0) return { ok: false, reason: unmet.join(", ") };
   const parts = await makeParts();
   const { folder, daemons, links, proxies } = parts;
   const { stdout } = await run("qemu-storage-daemon", ["--version"]);
@@ -194,6 +199,10 @@ export async function makeQemuBench(
     title: `qemu-storage-daemon ${version}, ${String(more["copying"] ?? "synchronous")}`,
     ends: opened,
     daemons,
+    settings: {
+      writer: settingsOf(parts, "writer", more),
+      reader: settingsOf(parts, "reader", more),
+    },
     data,
     faults: faultsOf(parts),
     async reset() {
