@@ -18,20 +18,21 @@ import {
   type Input,
   type InstallWish,
   networkPath,
+  type Staged,
   type State,
   type SwitchTarget,
 } from "../core/step/state.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Endpoint } from "../network/endpoint.ts";
-import { openToInstall, probeUninstalled } from "./installing.ts";
+import { changedEnds, type Ends, type EndsContext, openedEnds } from "./ends.ts";
+import { deviceEvent, openToInstall, probeUninstalled } from "./installing.ts";
 import { addressees, drainLan, sendLan } from "./lan.ts";
 import { type Memory, switched } from "./memory.ts";
-import { MirrorOut } from "./mirror-out.ts";
 import type { PairWatch } from "./pairs.ts";
 import { runSchedule, type Schedule } from "./schedule.ts";
 import type { EchoSet, Writer } from "./seal.ts";
-import { type OwnVolume, type PeerVolume, type Ready, slotsOf } from "./startup.ts";
-import { type Poll, Reader } from "./svol.ts";
+import type { Ready } from "./startup.ts";
+import type { Poll } from "./svol.ts";
 
 /** What the agent needs of the world beside its volumes. */
 export type World = {
@@ -42,7 +43,7 @@ export type World = {
   /** Empty when the device address file is durable, else why not; always ends in time. */
   readonly storeDevices: (devices: Devices) => Promise<string>;
   readonly endpoint: () => Endpoint | null;
-  readonly pairs: (onInput: (input: Input) => void) => PairWatch;
+  readonly pairs: (config: Config, onInput: (input: Input) => void) => PairWatch;
   readonly runHook: (
     action: Extract<Action, { kind: "run-hook" }>,
     done: (ok: boolean, detail: string) => void,
@@ -61,18 +62,16 @@ const memoryPeriodMs = 30_000;
 const probeMs = 2000;
 /** A farewell may be lost on the way: it is sent more than once. */
 const farewellDatagrams = 3;
-const readDeadlineMsMin = 2000;
 
 export class Agent {
-  readonly readers: Readonly<Record<string, Reader>>;
-  readonly writers: Readonly<Record<string, MirrorOut>>;
+  private ends: Ends;
   private current: State;
   private kept: Switches;
   private readonly ready: Ready;
   private readonly world: World;
   private readonly writer: Writer;
-  private readonly pairs: PairWatch;
-  private readonly schedule: Schedule;
+  private pairs: PairWatch;
+  private schedule: Schedule;
   private readonly answers = new Map<number, (answer: Answer) => void>();
   private nextAnswer = 1;
 
@@ -88,20 +87,17 @@ export class Agent {
       siteId: ownSite(config).id,
       slot: ownHost(config).slot,
     };
-    this.pairs = world.pairs((input) => this.apply(input));
-    this.writers = Object.fromEntries(
-      ready.written.map((own) => [own.mirror.name, this.writerOf(own)]),
-    );
-    this.readers = Object.fromEntries(
-      ready.read.map((peer) => [peer.mirror.name, this.readerOf(peer)]),
-    );
-    this.schedule = runSchedule(world.clock.nowMs, [
-      { periodMs: config.timing.intervalMs, run: () => this.beat() },
-      { periodMs: config.timing.pollMs, run: () => this.poll() },
-      { periodMs: config.timing.pairPollMs, run: () => this.pairs.queryAll() },
-      { periodMs: probeMs, run: () => this.probe() },
-      { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
-    ]);
+    this.pairs = world.pairs(config, (input) => this.apply(input));
+    this.ends = openedEnds(this.endsContext());
+    this.schedule = this.startSchedule();
+  }
+
+  get readers(): Ends["readers"] {
+    return this.ends.readers;
+  }
+
+  get writers(): Ends["writers"] {
+    return this.ends.writers;
   }
 
   get state(): State {
@@ -116,41 +112,38 @@ export class Agent {
     return this.world.clock.nowMs();
   }
 
-  private writerOf(own: OwnVolume): MirrorOut {
-    const { config } = this;
-    return new MirrorOut({
-      io: this.ready.io,
-      own,
+  private endsContext(): EndsContext {
+    return {
+      config: () => this.current.config,
+      ready: this.ready,
       writer: this.writer,
-      keys: this.ready.keys,
-      writeLimitMs: config.timing.writeLimitMs,
-      slots: slotsOf(ownSite(config).hosts),
-      mayStand: (record) => this.mayStand(record),
       nowMs: this.world.clock.nowMs,
-      onFault: (fault) => this.tellDevice(own.mirror.name, own.mirror.pvol, fault),
+      mayStand: (record) => this.mayStand(record),
+      isNews: (record) => isNewestWord(this.current, record),
+      tellDevice: (mirror, device, fault) => this.tellDevice(mirror, device, fault),
       onSibling: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
-      onOwnRecord: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
       onSlotLost: this.world.onSlotLost,
-    });
+    };
   }
 
-  private readerOf(peer: PeerVolume): Reader {
-    const from = siteNamed(this.config, peer.mirror.writer);
-    return new Reader({
-      io: this.ready.io,
-      open: peer.open,
-      first: peer.volume,
-      slots: slotsOf(from?.hosts ?? []),
-      siteId: from?.id ?? 0,
-      echoSlot: this.writer.slot,
-      writes: false,
-      isNews: (record) => isNewestWord(this.current, record),
-      keys: this.ready.keys,
-      nowMs: this.world.clock.nowMs,
-      readDeadlineMs: Math.max(readDeadlineMsMin, 4 * this.config.timing.readLimitMs),
-      hungAfterMs: Math.max(this.config.timing.readLimitMs, this.config.timing.pollMs),
-      onFault: (fault) => this.tellDevice(peer.mirror.name, peer.mirror.svol, fault),
-    });
+  private startSchedule(): Schedule {
+    const { timing } = this.config;
+    return runSchedule(this.world.clock.nowMs, [
+      { periodMs: timing.intervalMs, run: () => this.beat() },
+      { periodMs: timing.pollMs, run: () => this.poll() },
+      { periodMs: timing.pairPollMs, run: () => this.pairs.queryAll() },
+      { periodMs: probeMs, run: () => this.probe() },
+      { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
+    ]);
+  }
+
+  /** The core goes by another configuration from now on; the first beat by it goes out at once. */
+  private reconfigure(config: Config): void {
+    this.schedule.stop();
+    this.pairs.stop();
+    this.ends = changedEnds(this.endsContext(), this.ends);
+    this.pairs = this.world.pairs(config, (input) => this.apply(input));
+    this.schedule = this.startSchedule();
   }
 
   /** A record in our own slot that we cannot have written tells of another agent that uses it. */
@@ -162,10 +155,7 @@ export class Agent {
 
   private tellDevice(mirror: string, device: string, fault: string | null): void {
     // What is not installed may well be missing.
-    if (!this.isInstalled(mirror)) return;
-    const reason = fault === null ? {} : { reason: fault };
-    const fields = { mirror, device, ok: fault === null, ...reason };
-    this.world.tell({ level: fault === null ? "notice" : "warning", ev: "device", fields });
+    if (this.isInstalled(mirror)) this.world.tell(deviceEvent(mirror, device, fault));
   }
 
   private memory(): Memory {
@@ -179,11 +169,15 @@ export class Agent {
     };
   }
 
+  private take(input: Input): readonly Action[] {
+    const { state, actions, events } = step(this.current, input);
+    this.current = state;
+    for (const event of events) this.world.tell(event);
+    return actions;
+  }
+
   private apply(input: Input): void {
-    const result = step(this.current, input);
-    this.current = result.state;
-    for (const event of result.events) this.world.tell(event);
-    for (const action of result.actions) this.perform(action);
+    for (const action of this.take(input)) this.perform(action);
   }
 
   private perform(action: Action): void {
@@ -198,6 +192,8 @@ export class Agent {
         return void this.openVolume(action.mirror);
       case "store-devices":
         return void this.storeDevices(action.devices);
+      case "reconfigure":
+        return this.reconfigure(action.config);
       case "forget-switch":
         return this.forgetSwitch(action.mirror);
       case "run-hook":
@@ -214,7 +210,8 @@ export class Agent {
 
   private async openVolume(mirror: string): Promise<void> {
     const end = this.readers[mirror] ?? this.writers[mirror];
-    const found = await openToInstall(this.config, mirror, end);
+    const { config, incarnation } = this.current;
+    const found = await openToInstall(config, this.ready, incarnation, mirror, end);
     this.apply({ kind: "volume-opened", ...this.times(), mirror, ...found });
   }
 
@@ -353,11 +350,8 @@ export class Agent {
 
   /** Steps and waits for the records that the step wants published. */
   private async applyAndWait(input: Input): Promise<void> {
-    const result = step(this.current, input);
-    this.current = result.state;
-    for (const event of result.events) this.world.tell(event);
     await Promise.all(
-      result.actions.map((action) =>
+      this.take(input).map((action) =>
         action.kind === "publish" ? this.publish(action) : this.perform(action),
       ),
     );
@@ -365,20 +359,26 @@ export class Agent {
 
   /** An operator's takeover; the answer comes when it is done, refused or stuck. */
   takeover(force: boolean): Promise<Answer> {
+    return this.asked((id) => ({ kind: "takeover", nowMs: this.nowMs(), id, force }));
+  }
+
+  /** The step's answer to an input that asks for one. */
+  private asked(input: (id: number) => Input): Promise<Answer> {
     return new Promise((resolve) => {
       const id = this.nextAnswer++;
       this.answers.set(id, resolve);
-      this.apply({ kind: "takeover", nowMs: this.nowMs(), id, force });
+      this.apply(input(id));
     });
   }
 
   /** Begins to install or remove a mirror; the answer says only that it has begun. */
   install(what: InstallWish, mirror: string, force: boolean): Promise<Answer> {
-    return new Promise((resolve) => {
-      const id = this.nextAnswer++;
-      this.answers.set(id, resolve);
-      this.apply({ kind: "install", ...this.times(), id, what, mirror, force });
-    });
+    return this.asked((id) => ({ kind: "install", ...this.times(), id, what, mirror, force }));
+  }
+
+  /** Holds a configuration ready, or drops it. */
+  stage(staged: Staged | null): Promise<Answer> {
+    return this.asked((id) => ({ kind: "stage", nowMs: this.nowMs(), id, staged }));
   }
 
   /** Switches a path or host; switched off, its peers are told first that silence means nothing. */

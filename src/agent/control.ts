@@ -1,7 +1,7 @@
 /** The control socket: what a command may ask of a running agent. Requests are judged here, first. */
-import { exitCodes } from "../core/base/exit-codes.ts";
+import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { switchFault } from "../core/step/switch.ts";
-import type { InstallWish, State, SwitchTarget } from "../core/step/state.ts";
+import type { InstallWish, Staged, State, SwitchTarget } from "../core/step/state.ts";
 import type { Agent, Answer } from "./agent.ts";
 
 export type ControlRequest =
@@ -14,9 +14,19 @@ export type ControlRequest =
       readonly what: InstallWish;
       readonly mirror: string;
       readonly force: boolean;
-    };
+    }
+  /** null: drop what is staged. */
+  | { readonly op: "stage"; readonly file: string | null };
 
-const installWishes: readonly InstallWish[] = ["install", "deinstall", "deinstall-local"];
+const installWishes: readonly InstallWish[] = [
+  "install",
+  "deinstall",
+  "deinstall-local",
+  "reconfigure",
+];
+
+/** Reads a configuration to hold it ready. */
+export type Stager = (file: string) => Staged | Refusal;
 
 function targetOf(value: unknown): SwitchTarget | null {
   if (typeof value !== "object" || value === null) return null;
@@ -36,6 +46,10 @@ export function parseRequest(value: unknown): ControlRequest | null {
       return { op: request["op"] };
     case "takeover":
       return { op: "takeover", force: request["force"] === true };
+    case "stage": {
+      const { file } = request;
+      return file === null || typeof file === "string" ? { op: "stage", file } : null;
+    }
     case "install": {
       const what = installWishes.find((wish) => wish === request["what"]);
       const { mirror } = request;
@@ -60,6 +74,7 @@ export async function answerRequest(
   agent: Agent,
   status: () => unknown,
   events: () => readonly string[],
+  stager: Stager,
 ): Promise<unknown> {
   const request = parseRequest(value);
   if (!request) return refuse("not a request that this agent knows; are both of one version?");
@@ -70,6 +85,10 @@ export async function answerRequest(
       return { schema: 1, events: events() };
     case "takeover":
       return agent.takeover(request.force);
+    case "stage": {
+      const staged = request.file === null ? null : stager(request.file);
+      return staged && "message" in staged ? staged : agent.stage(staged);
+    }
     case "install":
       return agent.install(request.what, request.mirror, request.force);
     case "switch":

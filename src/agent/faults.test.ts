@@ -153,6 +153,9 @@ for (const engine of ["io_uring", "aio"] as const) {
         await world.untilRow("b1", "a", "4");
       });
       assert.is((await pathOf(world, "b1", "a1", "a-b"))?.status, "io-error");
+      const told = () => world.events("b1", "device").at(-1)?.fields;
+      await world.until("the loss is told", () => told()?.["reason"] === "read hung");
+      assert.is(told()?.["device"], svol.path);
       assert.ok((await world.status("b1")).paths.some((p) => p.path === "a-b" && !p.fit));
       if (engine === "io_uring") {
         const tookMs = await killMs(world, "b1");

@@ -1,16 +1,20 @@
 /** The devices of mirrors that are not installed: opened when they are to be, looked at meanwhile. */
 import type { Config } from "../core/base/config.ts";
+import type { CoreEvent } from "../core/base/event.ts";
 import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import type { Volume } from "../volume/open.ts";
 import type { MirrorOut } from "./mirror-out.ts";
-import { capacityFault } from "./startup.ts";
+import { ownSlotInUse } from "./slot-survey.ts";
+import { capacityFault, type Ready } from "./startup.ts";
 import type { Reader } from "./svol.ts";
 
 type End = { readonly volume: Volume | null; openNow(): Promise<string | null> };
 
-/** Open, ours, and with room for all: then the fault is empty. */
+/** Open, ours, with room for all, and our slot not in use by another: then the fault is empty. */
 export async function openToInstall(
   config: Config,
+  ready: Ready,
+  incarnation: bigint,
   mirror: string,
   end: End | undefined,
 ): Promise<{ readonly volumeId: string | null; readonly fault: string }> {
@@ -18,8 +22,19 @@ export async function openToInstall(
   if (!end || !configured) return { volumeId: null, fault: "no such mirror at this site" };
   const fault = await end.openNow();
   const { volume } = end;
-  const room = volume ? capacityFault(config, configured, volume) : null;
-  return { volumeId: volume?.volumeId ?? null, fault: fault ?? room?.message ?? "" };
+  const volumeId = volume?.volumeId ?? null;
+  if (!volume) return { volumeId, fault: fault ?? "not open" };
+  const room = capacityFault(config, configured, volume);
+  if (room) return { volumeId, fault: room.message };
+  const writes = configured.writer === config.self.site;
+  const inUse = writes ? await ownSlotInUse(config, ready, volume, incarnation) : null;
+  return { volumeId, fault: inUse?.message ?? "" };
+}
+
+export function deviceEvent(mirror: string, device: string, fault: string | null): CoreEvent {
+  const reason = fault === null ? {} : { reason: fault };
+  const fields = { mirror, device, ok: fault === null, ...reason };
+  return { level: fault === null ? "notice" : "warning", ev: "device", fields };
 }
 
 /** A mirror may be installed by its own records, where there is no network. */

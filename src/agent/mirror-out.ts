@@ -62,14 +62,20 @@ export class MirrorOut {
       io: options.io,
       open: own.open,
       first: own.volume,
-      slots: options.slots,
+      get slots() {
+        return options.slots;
+      },
       siteId: writer.siteId,
       echoSlot: null,
       writes: true,
       keys: options.keys,
       nowMs: options.nowMs,
-      readDeadlineMs: options.writeLimitMs,
-      hungAfterMs: options.writeLimitMs,
+      get readDeadlineMs() {
+        return options.writeLimitMs;
+      },
+      get hungAfterMs() {
+        return options.writeLimitMs;
+      },
       onFault: (fault) => {
         this.readFault = fault;
         this.tell(fault);
@@ -84,6 +90,10 @@ export class MirrorOut {
   /** null while it is not open. */
   get volume(): Volume | null {
     return this.reader.volume;
+  }
+
+  close(): void {
+    this.reader.close();
   }
 
   /** null when it is open, else why not. */
@@ -154,7 +164,7 @@ export class MirrorOut {
     if (this.slotLost) return "another agent uses our slot";
     if (!volume) return this.readFault ?? `not open: ${this.reader.givenUp}`;
     if (volume !== this.looked?.volume) return "not read yet, so not written";
-    const { own, writer, keys, writeLimitMs } = this.options;
+    const { own, writer, keys } = this.options;
     const { slots } = volume.plan;
     if (writer.slot >= slots) {
       return `${slots} slots, but ours is ${writer.slot}; format it with --slots ${writer.slot + 1}`;
@@ -165,7 +175,7 @@ export class MirrorOut {
       const newest = this.looked.newest ?? known;
       this.slotVolume = volume;
       this.writtenVolumeId = volume.volumeId;
-      this.slot = SlotWriter.open(volume, writer, keys, writeLimitMs, newest);
+      this.slot = SlotWriter.open(volume, writer, keys, () => this.options.writeLimitMs, newest);
     }
     return this.slot ?? "no memory left for its lanes";
   }

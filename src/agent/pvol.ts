@@ -31,7 +31,7 @@ export class SlotWriter {
   private readonly writer: Writer;
   private readonly keys: Keyring;
   private readonly lanes: Lanes;
-  private readonly writeLimitMs: number;
+  private readonly writeLimitMs: () => number;
   private older: Copy;
   private pending: Promise<WriteEnd> | null = null;
 
@@ -43,7 +43,7 @@ export class SlotWriter {
     volume: Volume,
     writer: Writer,
     keys: Keyring,
-    writeLimitMs: number,
+    writeLimitMs: () => number,
     newest: Copy,
   ): SlotWriter | null {
     if (writer.slot >= volume.plan.slots) return null;
@@ -60,7 +60,7 @@ export class SlotWriter {
     writer: Writer,
     keys: Keyring,
     lanes: Lanes,
-    writeLimitMs: number,
+    writeLimitMs: () => number,
     newest: Copy,
   ) {
     this.volume = volume;
@@ -123,13 +123,13 @@ export class SlotWriter {
       const place = { volumeId, block, copy };
       encodeEchoBlocks(echo.bytes, place, blocks, this.writer, body, set, sealing);
       const length = blocks * blockBytes;
-      const end = await echo.write(block * blockBytes, length, this.writeLimitMs);
+      const end = await echo.write(block * blockBytes, length, this.writeLimitMs());
       if (end.kind !== "done") return ended(end, body.serial);
     }
     const block = recordBlockOf(plan, this.writer.slot, copy);
     encodeRecordBlock(record.bytes, { volumeId, block, copy }, this.writer, body, set, sealing);
     return ended(
-      await record.write(block * blockBytes, blockBytes, this.writeLimitMs),
+      await record.write(block * blockBytes, blockBytes, this.writeLimitMs()),
       body.serial,
     );
   }
@@ -139,7 +139,7 @@ export class SlotWriter {
     if (end.kind !== "durable") return end;
     const { check, record } = this.lanes;
     const block = recordBlockOf(this.volume.plan, this.writer.slot, copy);
-    const read = await check.read(block * blockBytes, blockBytes, this.writeLimitMs);
+    const read = await check.read(block * blockBytes, blockBytes, this.writeLimitMs());
     const same = read.kind === "done" && check.bytes.equals(record.bytes);
     return same ? end : { kind: "failed", reason: "read back differently" };
   }

@@ -10,9 +10,11 @@ import { takeoverPublishLimitMs } from "../core/base/timing.ts";
 import { ownerOf } from "../core/decision.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import { begin } from "../core/step/begin.ts";
-import type { State } from "../core/step/state.ts";
+import { sharedConfigBytes } from "../core/step/reconfigure.ts";
+import type { Staged, State } from "../core/step/state.ts";
 import { statusObject } from "../core/step/status.ts";
 import { bootId, nonceSource, realClock } from "../host/clock.ts";
+import { faultLine, loadConfig } from "../host/config-file.ts";
 import { storeDeviceFile } from "../host/device-file.ts";
 import { keyIdText, loadKeys } from "../host/key-file.ts";
 import { watchKeys } from "../host/key-watch.ts";
@@ -54,28 +56,51 @@ function endOf(config: Config, { writer, reader }: MirrorConfig): MirrorEnd | nu
   return writer === site ? "writer" : reader === site ? "reader" : null;
 }
 
+function nothingKnown(cause: string): PairKnowledge {
+  const facts = { role: "unknown", native: "", percent: null, cause };
+  return { state: "unknown", observedMs: realClock.nowMs(), facts };
+}
+
 /** An expected failure is knowledge too: that nothing is known now. */
 async function askPair(pair: OpenPair): Promise<PairKnowledge> {
-  const observedMs = realClock.nowMs();
   const answer = await pair.provider.query("local", pair.queryLimitMs);
-  if (!answer.ok) {
-    const cause = `${answer.class}: ${answer.message}`;
-    const facts = { role: "unknown", native: "", percent: null, cause };
-    return { state: "unknown", observedMs, facts };
-  }
+  if (!answer.ok) return nothingKnown(`${answer.class}: ${answer.message}`);
   const { role, native, percent, cause } = answer.local;
   const state = directedEvidence(answer.local, pair.end);
   return { state, observedMs: answer.observedMs, facts: { role, native, percent, cause } };
 }
 
-async function pairQueries(config: Config): Promise<Record<string, PairQuery>> {
+/** One provider a mirror for as long as the agent runs: some keep a process of their own. */
+type Providers = Map<string, Promise<OpenPair | null>>;
+
+function pairQueries(config: Config, providers: Providers): Record<string, PairQuery> {
   const queries: Record<string, PairQuery> = {};
   for (const mirror of config.mirrors) {
     const end = endOf(config, mirror);
-    const pair = end && (await openProvider(mirror, end, realClock.nowMs));
-    if (pair) queries[mirror.name] = () => askPair(pair);
+    if (!end || mirror.pair.provider === "none") continue;
+    const opened = providers.get(mirror.name) ?? openProvider(mirror, end, realClock.nowMs);
+    providers.set(mirror.name, opened);
+    queries[mirror.name] = async () => {
+      const pair = await opened;
+      return pair ? askPair(pair) : nothingKnown("no provider");
+    };
   }
   return queries;
+}
+
+/** A configuration as it stands in its file now, or its first fault. */
+function stagedFrom(file: string, host: string, io: Ready["io"]): Staged | Refusal {
+  const loaded = loadConfig({ file, host });
+  if (!loaded.ok) {
+    const [first] = loaded.faults;
+    return { code: loaded.code, message: first ? faultLine(first) : `${file}: not read` };
+  }
+  const { config } = loaded;
+  return {
+    config,
+    digest: io.crc32c(sharedConfigBytes(config)),
+    timingDigest: timingDigestOf(config.timing, (bytes) => io.crc32c(bytes)),
+  };
 }
 
 type End = { readonly code: ExitCode; readonly refusal: Refusal | null };
@@ -106,6 +131,7 @@ async function beginDurably(
   const state = begin({
     config,
     timingDigest: timingDigestOf(config.timing, (bytes) => ready.io.crc32c(bytes)),
+    configDigest: ready.io.crc32c(sharedConfigBytes(config)),
     incarnation: ready.incarnation,
     bootId: bootId(),
     term: ready.term,
@@ -157,7 +183,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
   const { store } = memoryStore(config.stateFolder, checksum, ready.memory);
   const state = await beginDurably(options, ready, store, voice);
 
-  const queries = await pairQueries(config);
+  const providers: Providers = new Map();
   let ended: (end: End) => void = () => undefined;
   const end = new Promise<End>((resolve) => {
     ended = resolve;
@@ -169,7 +195,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
     store,
     storeDevices: (devices) => storeDeviceFile(config.stateFolder, devices),
     endpoint: () => lan.current,
-    pairs: (onInput) => pairWatch(config, queries, onInput),
+    pairs: (now, onInput) => pairWatch(now, pairQueries(now, providers), onInput),
     runHook: hookRunner(config, voice.tell),
     onSlotLost: (message) => {
       voice.tell({ level: "error", ev: "slot", fields: { reason: message } });
@@ -207,7 +233,9 @@ async function serveUntil(
     path: path.join(config.runFolder, controlSocketName),
     handler: async (request) => ({
       ok: true,
-      value: await answerRequest(request, agent, status, voice.recent),
+      value: await answerRequest(request, agent, status, voice.recent, (file) =>
+        stagedFrom(file, config.self.host, ready.io),
+      ),
     }),
     answerBytesMax: statusBytesMax,
     handlerMs: takeoverPublishLimitMs(config.timing) + config.hooks.limitMs + flushMs,
@@ -299,11 +327,12 @@ function statusOf(
     const note = multipath.noteOf(name);
     return note === null ? {} : { note };
   };
+  const { mirrors } = agent.state.config;
   const devices = Object.fromEntries([
     ...Object.entries(agent.readers).map(([name, reader]) => [
       name,
       {
-        device: options.config.mirrors.find((m) => m.name === name)?.svol ?? "",
+        device: mirrors.find((m) => m.name === name)?.svol ?? "",
         fault: reader.fault,
         ...noteOf(name),
       },
@@ -311,7 +340,7 @@ function statusOf(
     ...Object.entries(agent.writers).map(([name, out]) => [
       name,
       {
-        device: options.config.mirrors.find((m) => m.name === name)?.pvol ?? "",
+        device: mirrors.find((m) => m.name === name)?.pvol ?? "",
         fault: out.fault,
         ...noteOf(name),
         writesDone: out.counts.done,

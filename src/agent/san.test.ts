@@ -23,7 +23,7 @@ const loopNeeds = [needRoot, needProgram("losetup", "mount"), needProgram("mke2f
 const faultNeeds = [...loopNeeds, needProgram("qemu-storage-daemon", "qemu-system-common")];
 const volumeBytes = 1 << 20;
 /** A busy machine's own stalls are no silence here. */
-const timing = { marginMs: 1600 };
+const timing = { marginMs: 2500 };
 /** From the return of a device to beats over it: an attempt to open every 2 s, and a few beats. */
 const returnLimitMs = 15_000;
 

@@ -7,7 +7,6 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import {
   type Config,
-  type HostConfig,
   type MirrorConfig,
   ownHost,
   ownSite,
@@ -15,9 +14,8 @@ import {
 } from "../core/base/config.ts";
 import { type Devices, devicesOf, takesPart } from "../core/base/devices.ts";
 import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
-import { comparePositions } from "../core/record.ts";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
-import { blockBytes, type HeartbeatRecord, states } from "../core/sector/layout.ts";
+import { blockBytes } from "../core/sector/layout.ts";
 import type { Copy } from "../core/sector/volume.ts";
 import { type BlockIo, openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
@@ -27,7 +25,7 @@ import { sha256 } from "../host/digest.ts";
 import { openVolume, type Volume } from "../volume/open.ts";
 import { loadMemory, type Memory } from "./memory.ts";
 import { keyring, type Keyring } from "./seal.ts";
-import { recordAreaPoller, slotOpener } from "./slots.ts";
+import { slotInUse, slotsOf, survey } from "./slot-survey.ts";
 import type { VolumeOpener } from "./svol.ts";
 
 export type OwnVolume = {
@@ -63,7 +61,6 @@ export type Startup =
   | { readonly ok: false; readonly refusal: Refusal };
 
 const openDeadlineMs = 2000;
-const readDeadlineMs = 2000;
 /** Refusals that waiting may mend: the agent starts, and tries again. */
 const passing: ReadonlySet<number> = new Set([exitCodes.ioError, exitCodes.timeout]);
 
@@ -112,7 +109,12 @@ function takeLock(io: BlockIo, config: Config): Refusal | null {
   return { code: exitCodes.tryLater, message };
 }
 
-function openerFor(io: BlockIo, config: Config, keys: Keyring, mirror: MirrorConfig): VolumeOpener {
+export function openerFor(
+  io: BlockIo,
+  config: Config,
+  keys: Keyring,
+  mirror: MirrorConfig,
+): VolumeOpener {
   const writing = mirror.writer === config.self.site;
   return () =>
     openVolume(io, {
@@ -151,10 +153,6 @@ export function capacityFault(
   return null;
 }
 
-/** Slots up to the highest one that a host of a site has. */
-export const slotsOf = (hosts: readonly HostConfig[]): number =>
-  Math.max(...hosts.map((host) => host.slot)) + 1;
-
 /** Address space for the lanes of all volumes; memory is taken only as lanes are used. */
 function areaBytesFor(config: Config): number {
   const readersPerVolume = 2;
@@ -165,78 +163,6 @@ function areaBytesFor(config: Config): number {
   });
   const reading = areas.reduce((sum, bytes) => sum + readersPerVolume * lanesPerReader * bytes, 0);
   return 2 * reading + (64 << 20);
-}
-
-type Survey = {
-  /** Why nothing could be read; null where it was read. */
-  readonly fault: string | null;
-  /** Newest record of each slot of the volume's writing site. */
-  readonly records: readonly HeartbeatRecord[];
-  /** Highest incarnation of ours that the peers echo. */
-  readonly echoed: bigint;
-  readonly newestCopy: Copy;
-};
-
-/** One reading of a volume's record area; nothing where it cannot be read in time. */
-async function survey(
-  io: BlockIo,
-  volume: Volume,
-  siteId: number,
-  slots: number,
-  keys: Keyring,
-  slot: number,
-  own: boolean,
-): Promise<Survey> {
-  const unread = (reason: string): Survey => {
-    const fault = `${volume.device.path}: its records cannot be read (${reason})`;
-    return { fault, records: [], echoed: 0n, newestCopy: 1 };
-  };
-  const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
-  const reading = await poller?.poll(readDeadlineMs);
-  if (!reading) return unread("no memory left");
-  if (reading.kind === "failed") return unread(reading.code);
-  if (reading.kind !== "read") return unread(`no answer within ${readDeadlineMs} ms`);
-  const { seen, superblock } = slotOpener(volume, siteId, keys, own ? null : slot)(reading);
-  if (superblock !== "same") return unread("its superblock changed meanwhile");
-  const records = seen.flatMap(({ reading: found }) =>
-    found.kind === "record" ? [found.record] : [],
-  );
-  const echoed = seen
-    .flatMap(({ echoes }) => echoes)
-    .map((sector) => sector.echoes[slot - sector.firstPeer]?.incarnation ?? 0n)
-    .reduce((most, incarnation) => (incarnation > most ? incarnation : most), 0n);
-  const mine = records.find((record) => record.slot === slot);
-  const newestCopy = own && mine ? (mine.copy === 0 ? 0 : 1) : 1;
-  return { fault: null, records, echoed, newestCopy };
-}
-
-/**
- * A slot that someone else beats in; null where it is ours to take. Only the record that our own
- * last run wrote is not watched for a while, whatever incarnation another host claims to have.
- */
-async function slotInUse(
-  io: BlockIo,
-  volume: Volume,
-  siteId: number,
-  slots: number,
-  keys: Keyring,
-  self: HostConfig,
-  known: HeartbeatRecord,
-  memory: Memory,
-): Promise<Refusal | null> {
-  const { slot } = self;
-  const ended = known.state === states.leaving;
-  const lastRun = known.hostName === self.name && known.incarnation === memory.incarnation;
-  if (ended || lastRun) return null;
-  const waitMs = Math.min(10_000, 2 * known.intervalMs + 500);
-  await new Promise((resolve) => setTimeout(resolve, waitMs));
-  const again = await survey(io, volume, siteId, slots, keys, slot, true);
-  const now = again.records.find((record) => record.slot === slot);
-  if (!now || comparePositions(now, known) <= 0) return null;
-  const message =
-    `${volume.device.path}: slot ${slot} is in live use by host '${now.hostName}' ` +
-    `(serial ${now.serial}, advancing); give this host a slot of its own`;
-  return { code: exitCodes.noPermission, message };
 }
 
 /** Without a remembered term every volume must tell its own: a higher one may stand on any. */

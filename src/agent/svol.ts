@@ -56,6 +56,8 @@ const reopenMs = 2000;
 const failuresToReopen = 5;
 
 const readHung = "read hung";
+const superblockDamaged =
+  "its superblock is damaged: mirrorbeat format --repair at the writing site";
 
 const foreignReasons: ReadonlySet<Rejection> = new Set(["foreign-volume", "foreign-cluster"]);
 
@@ -69,6 +71,8 @@ const failedRead = (endedMs: number, failure: string): Poll => ({
 
 type Use = {
   readonly volume: Volume;
+  /** As many as were configured when it was taken. */
+  readonly slots: number;
   readonly poller: AreaPoller;
   readonly farEchoes: FarEchoes | null;
   readonly openSlots: (reading: Extract<AreaReading, { kind: "read" }>) => SlotsReading;
@@ -83,6 +87,8 @@ export class Reader {
   /** Attempts to open, and devices being closed, that the kernel has not given back. */
   private owed = 0;
   private failures = 0;
+  /** What of the open volume is not as it was; "everything": no record stands there either. */
+  private damage: "none" | "superblock" | "everything" = "none";
   /** What polls are told while the device is not open: why it was given up. */
   private closedFor = "closed";
   private triedMs = Number.NEGATIVE_INFINITY;
@@ -124,6 +130,7 @@ export class Reader {
   }
 
   private read(): Promise<Poll> {
+    if (this.use && this.use.slots !== this.options.slots) void this.reopen();
     const { use } = this;
     const beganMs = this.options.nowMs();
     if (!use) {
@@ -156,6 +163,7 @@ export class Reader {
     const { io, slots, siteId, keys, echoSlot, isNews } = this.options;
     const poller = recordAreaPoller(io, volume, Math.min(slots, volume.plan.slots));
     this.failures = 0;
+    this.damage = "none";
     this.closedFor = "closed";
     if (!poller) {
       this.owe(volume.device.close());
@@ -163,11 +171,17 @@ export class Reader {
     }
     this.use = {
       volume,
+      slots,
       poller,
       openSlots: slotOpener(volume, siteId, keys, echoSlot, isNews),
       farEchoes: FarEchoes.open(volume, echoSlot, keys),
     };
     this.tell(null);
+  }
+
+  /** For good: it is not polled any more. */
+  close(): void {
+    this.drop();
   }
 
   private drop(): void {
@@ -204,7 +218,8 @@ export class Reader {
       return this.tell(result.refusal.message);
     }
     // The same volume, opened while the old one still serves: what its slots hold is their own fault.
-    if (this.use?.volume.volumeId === result.volume.volumeId) {
+    const isSame = this.use?.volume.volumeId === result.volume.volumeId;
+    if (isSame && this.use?.slots === this.options.slots) {
       return this.owe(result.volume.device.close());
     }
     this.drop();
@@ -217,6 +232,19 @@ export class Reader {
     this.closedFor = "superblock changed";
     void this.reopen();
     return failedRead(this.options.nowMs(), this.closedFor);
+  }
+
+  /** Records prove themselves: what is only read may be read on without its superblock. */
+  private judge(superblock: SlotsReading["superblock"], seen: readonly Seen[]): void {
+    const isNews = superblock !== null || this.told === readHung;
+    if (superblock !== null) this.damage = superblock === "same" ? "none" : "superblock";
+    if (this.damage !== "none" && seen.length > 0) {
+      const hasRecord = seen.some(({ reading }) => reading.kind === "record");
+      this.damage = hasRecord ? "superblock" : "everything";
+    }
+    if (isNews) this.tell(this.damage === "none" ? null : superblockDamaged);
+    // Something else stands here now: opening it says what.
+    if (this.damage === "everything") void this.reopen();
   }
 
   private settle(result: AreaReading, use: Use): Poll {
@@ -238,15 +266,8 @@ export class Reader {
         this.failures = 0;
         const { superblock, seen, rejected } = use.openSlots(result);
         if (superblock === "another") return this.giveUp(use);
-        if (superblock === "damaged") {
-          if (this.options.writes) return this.giveUp(use);
-          // Records prove themselves; what is only read may be read on without it.
-          this.tell("its superblock is damaged: mirrorbeat format --repair at the writing site");
-          // No record either: something else stands here, and opening it says what.
-          if (seen.length > 0 && seen.every(({ reading }) => reading.kind !== "record")) {
-            void this.reopen();
-          }
-        } else if (superblock === "same" || this.told === readHung) this.tell(null);
+        if (superblock === "damaged" && this.options.writes) return this.giveUp(use);
+        this.judge(superblock, seen);
         const whole = use.farEchoes ? this.withFarEchoes(use.farEchoes, seen) : seen;
         // Other content under the same name: the superblock is asked again what this volume is.
         if (rejected.some((reason) => foreignReasons.has(reason))) void this.reopen();

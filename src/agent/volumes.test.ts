@@ -308,6 +308,56 @@ test("a reader whose device hangs or is lost says so once, and when it reads aga
   assert.equal(told, ["read EIO", "cannot be read", null]);
 });
 
+test("a reader under which something else appears asks what it is, until that is said", async () => {
+  const medium = await formatted();
+  const volume = await volumeOn(memoryDevice(medium));
+  put(medium, volume, 0, 0, { serial: 5n });
+  const right = Buffer.from(medium);
+  let nowMs = 0;
+  const told: (string | null)[] = [];
+  const refused: VolumeOpener = async () => ({
+    ok: false,
+    refusal: { code: 65, message: "not formatted" },
+  });
+  const reader = readerOn(
+    volume,
+    refused,
+    () => nowMs,
+    keysOf(before),
+    (f) => told.push(f),
+  );
+  const read = async (times: number) => {
+    for (let n = 0; n < times; n++) {
+      await reader.poll();
+      await new Promise((resolve) => setImmediate(resolve));
+      nowMs += 500;
+    }
+  };
+  await read(1);
+  // Its superblock alone: the records are read on.
+  medium.fill(0, 0, blockBytes);
+  await read(6);
+  assert.equal(told.splice(0).map((fault) => fault?.slice(0, 25)), ["its superblock is damaged"]); // biome-ignore format: one list
+  right.copy(medium);
+  await read(1);
+  assert.equal(told.splice(0), [null]);
+  // Everything, in two polls.
+  medium.fill(0, 0, blockBytes);
+  await read(1);
+  medium.fill(0);
+  await read(6);
+  assert.equal(told.splice(0).slice(1), ["not formatted"]);
+  // The same once more, while the attempt to open it was made just now.
+  right.copy(medium);
+  await read(1);
+  medium.fill(0);
+  await read(6);
+  assert.equal(told.splice(0).at(-1), "not formatted");
+  right.copy(medium);
+  await read(1);
+  assert.equal(told, [null]);
+});
+
 test("a device that hangs is asked to open once, until that attempt has come back", async () => {
   let nowMs = 0;
   let tries = 0;
@@ -357,7 +407,10 @@ test("a slot that the volume does not have is never written", async () => {
   const volume = await volumeOn(memoryDevice(medium));
   const keys = keysOf(before);
   const writer = { clusterId: volume.clusterId, siteId: 1, slot: 2 };
-  assert.is(SlotWriter.open(volume, writer, keys, limitMs, 1), null);
+  assert.is(
+    SlotWriter.open(volume, writer, keys, () => limitMs, 1),
+    null,
+  );
   assert.throws(() => recordBlockOf(volume.plan, 2, 0));
   assert.throws(() => echoBlockOf(volume.plan, 2, 0));
   const bytes = Buffer.from(medium);

@@ -11,14 +11,23 @@ import {
 } from "../host/config-file.ts";
 import { deviceNameNotes } from "./config-devices.ts";
 import { effectiveToml } from "./config-show.ts";
+import { stageVerb } from "./config-stage.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
 
 const help = `mirrorbeat config check|show [--config FILE] [--host NAME] [--json]
+mirrorbeat config stage|unstage|switch [--config FILE] [--host NAME] [--json]
 
   check   says whether the configuration is good, else every fault in it,
           one line each: file, line, field, what is wrong, what to do
   show    the effective values as TOML, each with its origin
+
+  While everything runs, with no alarm and no missed beat: raise generation,
+  change timings, hosts or mirrors in the file of every host, then
+  stage    this host's agent reads the file and holds it ready; at each host
+  switch   at one host, once all have it: all go over to it together.
+           --force leaves behind hosts that are silent. --wait SECONDS, or 60
+  unstage  drops what is staged here
 
   --config FILE  else $MIRRORBEAT_CONFIG, else
                  /etc/mirrorbeat/mirrorbeat.toml; conf.d/*.toml in the same
@@ -32,14 +41,17 @@ examples
   mirrorbeat config check --config new.toml --host ctl-b1
   mirrorbeat config show | less
 exit codes
-  0 good   64 wrong command line   66 no such file   77 may not be read
-  78 faults in the configuration
+  0 good, or done   64 wrong command line   66 no such file
+  69 no agent runs   75 not now, or not all yet   77 may not be read
+  78 faults in the configuration   124 the agent does not answer
 `;
 
 const options = {
   config: { type: "string" },
   host: { type: "string" },
   json: { type: "boolean" },
+  force: { type: "boolean" },
+  wait: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -134,10 +146,13 @@ export async function configVerb(args: readonly string[], io: VerbIo): Promise<E
     return exitCodes.ok;
   }
   const [action, ...rest] = positionals;
-  if ((action !== "check" && action !== "show") || rest.length > 0) {
-    return usageError(io, "config", "say check or show");
-  }
   const file = configFileOf(values.config, io.env);
+  if ((action === "stage" || action === "unstage" || action === "switch") && rest.length === 0) {
+    return stageVerb(action, file, values, io);
+  }
+  if ((action !== "check" && action !== "show") || rest.length > 0) {
+    return usageError(io, "config", "say check, show, stage, unstage or switch");
+  }
   const loaded = loadConfig({ file, host: values.host ?? null });
   const json = values.json ?? false;
   if (action === "check") {

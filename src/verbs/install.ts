@@ -70,11 +70,11 @@ const lookEveryMs = 200;
 const waitSecondsDefault = 60;
 const waitSecondsMax = 86_400;
 
-type Verb = "install" | "deinstall";
+type Verb = "install" | "deinstall" | "config";
 type Installation = StatusObject["installation"];
 
 export async function installVerb(
-  verb: Verb,
+  verb: "install" | "deinstall",
   args: readonly string[],
   io: VerbIo,
 ): Promise<ExitCode> {
@@ -97,18 +97,36 @@ export async function installVerb(
   if (!loaded.ok) return loaded.code;
   const what: InstallWish =
     verb === "install" ? "install" : values.local ? "deinstall-local" : "deinstall";
-  const question = { op: "install", what, mirror, force: values.force === true };
-  const asked = await askAgent(loaded.config, question, askMs);
+  const wish = { what, mirror, force: values.force === true };
+  return commandAndFollow(verb, loaded.config, wish, waitMs, values.json === true, io);
+}
+
+export type Wish = {
+  readonly what: InstallWish;
+  /** Empty for what is about no mirror. */
+  readonly mirror: string;
+  readonly force: boolean;
+};
+
+/** Gives the command to the agent, and tells how it goes until it ends or the time is over. */
+export async function commandAndFollow(
+  verb: Verb,
+  config: Config,
+  wish: Wish,
+  waitMs: number,
+  json: boolean,
+  io: VerbIo,
+): Promise<ExitCode> {
+  const asked = await askAgent(config, { op: "install", ...wish }, askMs);
   const begun = asked.ok && isAnswer(asked.value) ? asked.value : null;
-  const json = values.json === true;
   if (!asked.ok) return told(verb, asked.code, asked.message, json, io);
   if (!begun)
     return told(verb, exitCodes.software, "not an answer of this agent's version", json, io);
   if (begun.code !== exitCodes.ok) return told(verb, begun.code, begun.message, json, io);
-  return follow(verb, loaded.config, mirror, waitMs, json, io);
+  return follow(verb, config, wish.mirror, waitMs, json, io);
 }
 
-function waitMsOf(text: string | undefined): number | null {
+export function waitMsOf(text: string | undefined): number | null {
   if (text === undefined) return waitSecondsDefault * 1000;
   const seconds = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   return seconds >= 1 && seconds <= waitSecondsMax ? seconds * 1000 : null;
@@ -142,7 +160,7 @@ async function follow(
     const asked = await askAgent(config, { op: "status" }, askMs);
     const found = asked.ok ? installationOf(asked.value) : null;
     const { now = null, last = null } = found ?? {};
-    if (found && !now && last?.mirror === mirror) {
+    if (found && !now && last && (mirror === "" || last.mirror === mirror)) {
       return told(verb, last.code, last.message, json, io);
     }
     waits = now?.waitingFor ?? waits;
@@ -163,6 +181,7 @@ const phases: Readonly<Record<string, string>> = {
   registering: "registering the volume in the device address file",
   enabling: "enabling the mirror",
   announcing: "told to all hosts",
+  switching: "switching to the staged configuration",
   draining: "draining: its silence means nothing from now on",
   deregistering: "removing it from the device address file",
 };

@@ -102,6 +102,10 @@ test("a table tells whether it queues, whatever other features there are", () =>
   const features = "4 queue_mode bio queue_if_no_path retain_attached_hw_handler";
   assert.is(queueingIn(`0 8 multipath ${features} 0 1 1 round-robin 0 1 1 8:0 1\n`), "on");
   assert.is(queueingIn("0 8 multipath 2 pg_init_retries 50 0 1 1 round-robin 0 1 1 8:0 1"), "off");
+  // As Linux 6.1 prints them, before and after `dmsetup message hb 0 fail_if_no_path`.
+  const groups = "1 1 round-robin 0 2 1 254:0 1 254:16 1 \n";
+  assert.is(queueingIn(`0 8192 multipath 1 queue_if_no_path 0 ${groups}`), "on");
+  assert.is(queueingIn(`0 8192 multipath 0 0 ${groups}`), "off");
   // Without any path there are no groups; the map still is one.
   assert.is(queueingIn("0 8 multipath 1 queue_if_no_path 0 0 0\n"), "on");
 });

@@ -1,6 +1,8 @@
 /** What is installed at this host, and what is under way: for status, and for those who wait. */
 import { neededHosts } from "./commands.ts";
 import { waitingFor } from "./install-follow.ts";
+import { unstagedHosts } from "./install-request.ts";
+import { digestName } from "./reconfigure.ts";
 import type { InstallationEnd, State } from "./state.ts";
 
 const numbered = ({ command, code, message }: InstallationEnd) => ({
@@ -28,6 +30,15 @@ export function installationStatus(state: State) {
       : null,
     last: lastInstallation ? numbered(lastInstallation) : null,
     /** Given by this host, and still told to those that have not done it. */
+    staged: state.staged
+      ? {
+          generation: state.staged.config.generation,
+          digest: digestName(state.staged.digest),
+          /** Why it cannot be switched to yet. */
+          waitingFor: unstagedHosts(state, state.staged),
+        }
+      : null,
+    generation: state.config.generation,
     told: devices.command ? String(devices.command.number) : null,
     registrations: Object.entries(devices.registrations).map(([mirror, registration]) => ({
       mirror,

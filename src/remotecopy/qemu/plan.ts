@@ -303,9 +303,10 @@ export function clear(end: Known): Phase[] {
   const { facts, station } = end;
   const { names } = station;
   return [
-    ...phase(station, dropMarks(facts, [names.equalMark])),
+    // Without its pulse a secondary says so, even if nobody comes to tell it more.
+    ...phase(station, [...dropMarks(facts, [names.equalMark]), ...endPulse(end)]),
     ...endJob(end, names.job, [names.target]),
-    ...phase(station, [...endPulse(end), ...dropExport(facts, names.replica)]),
+    ...phase(station, dropExport(facts, names.replica)),
     ...endLink(end),
     ...phase(station, unguard(end)),
     ...phase(station, dropMarks(facts, [names.splitMark, names.takeoverMark, names.secondaryMark])),

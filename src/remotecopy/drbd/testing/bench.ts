@@ -31,7 +31,7 @@ export type StandInState = {
 };
 
 const hostAt = { writer: "tokyo", reader: "osaka" } as const;
-const queryLimitMs = 3000;
+const queryLimitMs = 2000;
 const changeLimitMs = 10_000;
 
 export class StandIn {
