@@ -160,13 +160,8 @@ export class Agent {
 
   private memory(): Memory {
     const { incarnation, term, halfDone } = this.current;
-    return {
-      incarnation,
-      term,
-      halfDone,
-      marks: highWaterMarks(this.current),
-      switches: this.kept,
-    };
+    const marks = highWaterMarks(this.current);
+    return { incarnation, term, halfDone, marks, switches: this.kept };
   }
 
   private take(input: Input): readonly Action[] {
@@ -316,9 +311,8 @@ export class Agent {
   }
 
   private beatFacts() {
-    const { clock, nonce } = this.world;
     const bootNs = this.ready.io.clocks().boottimeNs;
-    return { nowMs: clock.nowMs(), wallNs: clock.wallNs(), bootNs, nonce: nonce() };
+    return { ...this.times(), bootNs, nonce: this.world.nonce() };
   }
 
   private times() {
@@ -371,9 +365,13 @@ export class Agent {
     });
   }
 
-  /** Begins to install or remove a mirror; the answer says only that it has begun. */
+  /** The answer says only that it has begun. */
   install(what: InstallWish, mirror: string, force: boolean): Promise<Answer> {
     return this.asked((id) => ({ kind: "install", ...this.times(), id, what, mirror, force }));
+  }
+
+  keysChanged(keyRing: number): void {
+    this.apply({ kind: "keys", nowMs: this.nowMs(), keyRing });
   }
 
   /** Holds a configuration ready, or drops it. */

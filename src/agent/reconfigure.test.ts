@@ -1,5 +1,7 @@
 // test-limit-seconds: 200
 /** Timings and members changed while everything beats: staged, switched, and nobody alarmed. */
+import { chmodSync, copyFileSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { withWorld, type World } from "../testing/agent-world.ts";
@@ -112,6 +114,50 @@ test("what needs a restart is refused by name; a faulty file changes nothing", (
     world.writeConfig("a1", (text) => `data_devices = ["/dev/zz"]\n${raised(text)}`);
     const restart = await world.verb("a1", "config", "stage");
     assert.match(restart.err, "data_devices has changed, which needs a restart");
+  }));
+
+test("a key is promoted only once every host holds it, retired once nobody signs with it", () =>
+  withWorld({ timing: calm }, async (world) => {
+    // A key file of its own for each host, as on real ones.
+    for (const name of world.hosts) {
+      const file = path.join(world.host(name).folder, "authkey");
+      copyFileSync(world.keyFile, file);
+      chmodSync(file, 0o600);
+      world.writeConfig(name, (text) => text.replace(world.keyFile, file));
+    }
+    await world.beating();
+    const sinceMs = performance.now();
+    const idOf = (file: string): string =>
+      /^\w+ ([0-9a-f]{8})/m.exec(readFileSync(file, "utf8"))?.[1] ?? "";
+    const fresh = path.join(world.folder, "new.key");
+    await world.verb("a1", "key", "generate", "--out", fresh);
+    const listed = await world.verb("a1", "key", "list", "--json");
+    const { keys } = JSON.parse(listed.out) as { keys: readonly { id: string }[] };
+    const oldId = keys[0]?.id ?? idOf(world.keyFile);
+    const made = await world.verb("a1", "key", "list", "--file", fresh, "--json");
+    const newId = (JSON.parse(made.out) as { keys: readonly { id: string }[] }).keys[0]?.id ?? "";
+    await expectVerb(world, "a1", "key", "add", "--from", fresh, "--host", "a1");
+    await world.untilStatus("a1", "it holds another ring than b1", ({ keys: known }) =>
+      known.others.some(({ ring }) => ring !== known.ring),
+    );
+    const early = await world.verb("a1", "key", "promote", newId, "--host", "a1");
+    assert.is(early.code, 75);
+    assert.match(early.err, "not the same keys at: b1");
+    await expectVerb(world, "b1", "key", "add", "--from", fresh, "--host", "b1");
+    await world.untilStatus("a1", "both hold it", ({ keys: known }) =>
+      known.others.every(({ ring }) => ring === known.ring),
+    );
+    await expectVerb(world, "a1", "key", "promote", newId, "--host", "a1");
+    const soon = await world.verb("a1", "key", "retire", oldId, "--host", "a1");
+    assert.is(soon.code, 75);
+    assert.match(soon.err, `still signing with ${oldId}: b1`);
+    await expectVerb(world, "b1", "key", "promote", newId, "--host", "b1");
+    await world.untilStatus("a1", "b1 signs with it", ({ keys: known }) =>
+      known.others.every(({ signs }) => signs === newId),
+    );
+    await expectVerb(world, "a1", "key", "retire", oldId, "--host", "a1");
+    await world.untilRow("b1", "a", "1");
+    for (const name of world.hosts) assert.equal(world.alarms(name, sinceMs), []);
   }));
 
 test.run();

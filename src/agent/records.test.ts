@@ -178,11 +178,21 @@ test("keys are changed under load: no beat is lost, nothing is rejected, restart
       }
     };
     await round("add", "--from", fresh);
+    for (const host of world.hosts) {
+      await world.untilStatus(host, "all hold the same keys", ({ keys }) =>
+        keys.others.every(({ ring }) => ring === keys.ring),
+      );
+    }
     await round("promote", newId);
     await world.until("the new key signs", () => {
       const { keyId } = slotOf(world.volume("a-b", "svol"), 0).newest();
       return keyId === Number.parseInt(newId, 16);
     });
+    for (const host of world.hosts) {
+      await world.untilStatus(host, "all sign with the new one", ({ keys }) =>
+        keys.others.every(({ signs }) => signs === newId),
+      );
+    }
     await round("retire", oldId);
     await pause(world.timing.marginMs);
     for (const host of world.hosts) {

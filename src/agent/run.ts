@@ -8,6 +8,7 @@ import { type Config, type MirrorConfig, ownSite } from "../core/base/config.ts"
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
 import { ownerOf } from "../core/decision.ts";
+import { keyRingOf } from "../core/sector/key-ring.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import { begin } from "../core/step/begin.ts";
 import { sharedConfigBytes } from "../core/step/reconfigure.ts";
@@ -131,6 +132,7 @@ async function beginDurably(
   const state = begin({
     config,
     timingDigest: timingDigestOf(config.timing, (bytes) => ready.io.crc32c(bytes)),
+    keyRing: keyRingOf(ready.keys.ids(), (bytes) => ready.io.crc32c(bytes)),
     configDigest: ready.io.crc32c(sharedConfigBytes(config)),
     incarnation: ready.incarnation,
     bootId: bootId(),
@@ -219,14 +221,17 @@ async function serveUntil(
   lan: LanSocket,
 ): Promise<End> {
   const { config } = options;
-  const multipath = multipathWatch(() => devicesInUse(agent, config), voice.tell);
+  const multipath = multipathWatch(() => devicesInUse(agent), voice.tell);
   const status = () => statusOf(agent, options, ready.io.engine, voice, lan.current, multipath);
   const state = stateFile(config, status, (reason) =>
     voice.tell({ level: "error", ev: "journal", fields: { ok: false, reason } }),
   );
   voice.onEvent = state.soon;
   state.soon();
-  const resign = () => resignAll(agent, config, ready.keys, voice.tell);
+  const resign = () => {
+    agent.keysChanged(keyRingOf(ready.keys.ids(), (bytes) => ready.io.crc32c(bytes)));
+    resignAll(agent, config, ready.keys, voice.tell);
+  };
   const stopKeys = watchKeyFile(config, ready.keys, voice.tell, resign);
   resign();
   const server = await serveUnix({
@@ -304,8 +309,8 @@ function watchKeyFile(
 }
 
 /** The volume of each mirror at this host's site, by the name that the configuration gives it. */
-function devicesInUse(agent: Agent, config: Config): readonly WatchedDevice[] {
-  return config.mirrors.flatMap(({ name, pvol, svol }) => {
+function devicesInUse(agent: Agent): readonly WatchedDevice[] {
+  return agent.state.config.mirrors.flatMap(({ name, pvol, svol }) => {
     const writes = agent.writers[name];
     const end = writes ?? agent.readers[name];
     if (!end) return [];

@@ -1,5 +1,5 @@
 /** The hex dump: every byte of a sector is shown once, within 80 columns. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fieldBytes } from "../core/sector/field.ts";
@@ -70,7 +70,9 @@ test("what differs between two copies, and nothing else", () => {
 
 test("a record as it looks", () => {
   const lines = hexLines(fieldRows(layouts.record, sectorOf("record", recordValues())));
-  const golden = readFileSync("src/console/hexdump.expected.txt", "utf8");
+  const file = "src/console/hexdump.expected.txt";
+  if (process.env["UPDATE_FIXTURES"]) writeFileSync(file, `${lines.join("\n")}\n`);
+  const golden = readFileSync(file, "utf8");
   assert.is(`${lines.join("\n")}\n`, golden);
 });
 

@@ -111,6 +111,8 @@ export function step(before: State, input: Input): Step {
       return seeProbe(state, input);
     case "install":
       return requestInstallation(state, input);
+    case "keys":
+      return only({ ...state, keyRing: input.keyRing });
     case "stage":
       return stage(state, input);
     case "volume-opened":

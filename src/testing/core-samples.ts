@@ -90,6 +90,7 @@ export function recordValues(changes: Partial<HeartbeatRecord> = {}): Unsealed<"
     commandFault: 0,
     pathsOff: 0,
     stagedDigest: 0,
+    keyRing: 0,
     ...changes,
   };
 }

@@ -7,7 +7,15 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { configOf, configure, links, mirrors, startArrays } from "./lab-qemu/arrays.mjs";
+import {
+  configOf,
+  configure,
+  journalOf,
+  links,
+  mirrors,
+  startArrays,
+  stateFileOf,
+} from "./lab-qemu/arrays.mjs";
 import {
   cut,
   daemonsOf,
@@ -33,7 +41,8 @@ const usage = `usage: build.sh lab qemu VERB [OPTIONS]      as root
   mend lan|link            it passes again
   pair VERB MIRROR [SITE]  \`mirrorbeat pair VERB\` of tokyo-osaka or osaka-tokyo, with
                            --yes and --force, at SITE (default: its writer)
-  run SITE [--] COMMAND... a command in the network of tokyo or osaka
+  install|deinstall MIRROR  the program's verb at its writer, beside a running agent
+  run SITE [--] COMMAND...  a command in the network of tokyo or osaka
   story                    each fault in turn, with two agents; then down
 options
   --sectors 512|4096  logical sectors of the devices; default 512
@@ -62,6 +71,7 @@ const program = path.resolve(process.env.MIRRORBEAT_DIST ?? "dist", "mirrorbeat"
 /** Written first of all: only what has it is ever removed. */
 const markFile = path.join(folder, "lab-qemu");
 const folderCharsMax = 70;
+const verbLimitMs = 120_000;
 
 class Refusal extends Error {}
 
@@ -140,14 +150,24 @@ async function status() {
   }
 }
 
-/** The program's own verb, as it is called at a site. */
-function pairCommand(verb, name, site) {
+function mirrorNamed(name) {
   const mirror = mirrors.find((each) => each.name === name);
   if (!mirror) throw new Refusal(`no mirror "${name ?? ""}"`);
+  return mirror;
+}
+
+/** The program's own verb, as it is called at a site. */
+function pairCommand(verb, name, site) {
+  const mirror = mirrorNamed(name);
   const at = site ?? mirror.writer;
   if (!sites.includes(at)) throw new Refusal(`no site "${at}"`);
   const more = verb === "query" ? ["--remote"] : ["--yes", "--force"];
   return { at, command: [program, "pair", verb, name, ...more, "--config", configOf(folder, at)] };
+}
+
+function installCommand(verb, name) {
+  const { writer: at } = mirrorNamed(name);
+  return { at, command: [program, verb, name, "--config", configOf(folder, at)] };
 }
 
 /** Its output goes where ours goes, and its exit code is ours. */
@@ -167,8 +187,19 @@ async function story() {
     program,
     pair(verb, mirror, site) {
       const { at, command } = pairCommand(verb, mirror, site);
-      return runIn(folder, at, [...command, "--json"], { timeout: 120_000 });
+      return runIn(folder, at, [...command, "--json"], { timeout: verbLimitMs });
     },
+    install(verb, mirror, ...more) {
+      const { at, command } = installCommand(verb, mirror);
+      return runIn(folder, at, [...command, ...more], { timeout: verbLimitMs });
+    },
+    withoutNetwork() {
+      for (const file of sites.map((site) => configOf(folder, site))) {
+        writeFileSync(file, `network = false\n${readFileSync(file, "utf8")}`);
+      }
+    },
+    journalOf: (site) => journalOf(folder, site),
+    stateFileOf: (site) => stateFileOf(folder, site),
     cut: (link) => cut(folder, link),
     mend: (link) => mend(folder, link),
     agent: (site) => [...inside(folder, site), program, "run", "--config", configOf(folder, site)],
@@ -192,6 +223,10 @@ async function main([verb, what, ...rest]) {
   if (verb === "pair" && rest.length > 0) {
     const { at, command } = pairCommand(what, ...rest);
     return show(at, command);
+  }
+  if (verb === "install" || verb === "deinstall") {
+    const { at, command } = installCommand(verb, what);
+    return show(at, [...command, ...rest]);
   }
   if (verb === "run" && sites.includes(what) && rest.length > 0) return show(what, rest);
   if (verb === "story") return story();

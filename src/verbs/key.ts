@@ -13,6 +13,8 @@ import {
   keyIdText,
   readKeyFile,
 } from "../host/key-file.ts";
+import type { StatusObject } from "../core/step/status.ts";
+import { askAgent } from "./agent-client.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
 
@@ -21,15 +23,20 @@ const help = `mirrorbeat key generate|add|promote|retire|list [options]
   generate         a new key in a new file; never overwrites
   add --from FILE  accept the key of FILE beside the one that signs
   promote ID       sign with this key; the other one stays accepted
+                   refused while another host, by this host's agent, does
+                   not hold the same keys; --force: it will reject us
   retire ID        forget the key that signed before; with --force also one
                    that never did here, to give a change up: whoever signs
-                   with it is rejected from now on
+                   with it is rejected from now on. Refused while another
+                   host still signs with it
   list             ids, states and ages; secrets are never shown
 
   --out FILE       generate: where to (else the key file)
   --file FILE      the key file; else key_file of the configuration, else
                    /etc/mirrorbeat/authkey
-  --config FILE    the configuration that names the key file
+  --config FILE    the configuration that names the key file, and the agent
+                   that is asked about the other hosts
+  --host NAME      this host's name there, as given to run
   --json           one JSON object
 
 first key      mirrorbeat key generate    at one host, then copy the file to
@@ -54,11 +61,13 @@ const options = {
   from: { type: "string" },
   file: { type: "string" },
   config: { type: "string" },
+  host: { type: "string" },
   force: { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
+const askMs = 5000;
 const actions = ["generate", "add", "promote", "retire", "list"] as const;
 type Action = (typeof actions)[number];
 
@@ -70,6 +79,7 @@ type Call = {
     readonly from?: string | undefined;
     readonly file?: string | undefined;
     readonly config?: string | undefined;
+    readonly host?: string | undefined;
     readonly force?: boolean | undefined;
     readonly json?: boolean | undefined;
   };
@@ -148,6 +158,32 @@ function readChange(call: Call): { ok: true; change: KeyChange } | Extract<Outco
   return { ok: true, change: { step: "retire", id, force: call.values.force ?? false } };
 }
 
+/** Why the other hosts would be cut off by it; null where none would, or no agent can be asked. */
+async function othersObject(call: Call, wanted: KeyChange, io: VerbIo): Promise<string | null> {
+  if (wanted.step === "add" || call.values.force || call.values.file !== undefined) return null;
+  const file = configFileOf(call.values.config, io.env);
+  if (!existsSync(file)) return null;
+  const loaded = loadConfig({ file, host: call.values.host ?? null });
+  if (!loaded.ok) return null;
+  const asked = await askAgent(loaded.config, { op: "status" }, askMs);
+  const keys = asked.ok ? (asked.value as Partial<StatusObject>).keys : undefined;
+  if (!keys) {
+    io.err("note: no agent answers here, so the other hosts were not asked\n");
+    return null;
+  }
+  const beating = keys.others.filter(({ beats }) => beats);
+  const id = keyIdText(wanted.id);
+  const left =
+    wanted.step === "promote"
+      ? beating.filter(({ ring }) => ring !== keys.ring)
+      : beating.filter(({ signs }) => signs === id);
+  if (left.length === 0) return null;
+  const names = left.map(({ host }) => host).join(", ");
+  return wanted.step === "promote"
+    ? `not the same keys at: ${names}; mirrorbeat key add there first. --force: they reject us`
+    : `still signing with ${id}: ${names}; promote the new key there first`;
+}
+
 async function change(call: Call, io: VerbIo): Promise<Outcome> {
   const target = keyFileOf(call, io);
   if (!target.ok) return target;
@@ -158,6 +194,8 @@ async function change(call: Call, io: VerbIo): Promise<Outcome> {
   if (!wanted.ok) return wanted;
   const changed = changeKeys(held.keys, wanted.change);
   if (!changed.ok) return refused(changed.refusal.code, `${file}: ${changed.refusal.message}`);
+  const objection = changed.changed ? await othersObject(call, wanted.change, io) : null;
+  if (objection !== null) return refused(exitCodes.tryLater, objection);
   if (changed.changed) {
     const wrote = await writeFileAtomically(file, keyFileText(changed.keys), keyFileMode);
     if (!wrote.ok) return { ok: false, refusal: wrote };
@@ -228,7 +266,9 @@ function argumentFault(call: Call, positionals: readonly string[]): string | nul
   if (positionals.length > (takesId ? 2 : 1)) return `too many words: ${positionals.join(" ")}`;
   if (call.action === "add" && call.values.from === undefined) return "add needs --from FILE";
   if (call.action !== "add" && call.values.from !== undefined) return "--from belongs to add";
-  if (call.action !== "retire" && call.values.force) return "--force belongs to retire";
+  if (call.action !== "retire" && call.action !== "promote" && call.values.force) {
+    return "--force belongs to promote and retire";
+  }
   if (call.action !== "generate" && call.values.out !== undefined) {
     return "--out belongs to generate";
   }

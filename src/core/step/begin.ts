@@ -20,6 +20,7 @@ export type Setup = {
   /** CRC32C over the shared timings; records carry it so that sites can compare. */
   readonly timingDigest: number;
   readonly configDigest?: number;
+  readonly keyRing?: number;
   readonly incarnation: bigint;
   readonly bootId: string;
   /** Highest term found in local memory and on our own volumes; null where there is none. */
@@ -160,6 +161,7 @@ export function begin(setup: Setup): State {
     timingDigest: setup.timingDigest,
     configDigest: setup.configDigest ?? 0,
     staged: null,
+    keyRing: setup.keyRing ?? 0,
     ownSiteId: site.id,
     beacon: ownHost(config).beacon,
     incarnation: setup.incarnation,

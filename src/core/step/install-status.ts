@@ -1,5 +1,5 @@
 /** What is installed at this host, and what is under way: for status, and for those who wait. */
-import { neededHosts } from "./commands.ts";
+import { neededHosts, tellingHosts } from "./commands.ts";
 import { waitingFor } from "./install-follow.ts";
 import { unstagedHosts } from "./install-request.ts";
 import { digestName } from "./reconfigure.ts";
@@ -46,6 +46,24 @@ export function installationStatus(state: State) {
       device: registration.device,
       volume: registration.volumeId,
       state: registration.state,
+    })),
+  };
+}
+
+const hex = (id: number): string => (id >>> 0).toString(16).padStart(8, "0");
+
+/** Who holds the same keys as this host, and who signs with which: before keys are changed. */
+export function keysStatus(state: State) {
+  const beating = new Set(tellingHosts(state).map(({ host }) => host));
+  const peers = state.peers.map(({ host, word }) => ({ host: host.name, keys: word }));
+  const siblings = Object.entries(state.siblings).map(([host, { keys }]) => ({ host, keys }));
+  return {
+    ring: hex(state.keyRing),
+    others: [...peers, ...siblings].map(({ host, keys }) => ({
+      host,
+      beats: beating.has(host),
+      ring: keys ? hex(keys.keyRing) : null,
+      signs: keys ? hex(keys.keyId) : null,
     })),
   };
 }

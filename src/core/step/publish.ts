@@ -63,6 +63,7 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     noticeText: "",
     pathsOff: pathsOffMask(state),
     stagedDigest: state.staged?.digest ?? 0,
+    keyRing: state.keyRing,
   };
 }
 

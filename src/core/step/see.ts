@@ -11,12 +11,13 @@ export type SeenPeer = { readonly peer: Peer; readonly events: readonly CoreEven
 function wordOf(record: HeartbeatRecord): Word {
   const { incarnation, serial, nonce, term, state, role, flags, bootId } = record;
   const { intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest } = record;
-  const { command, commandKind, commandMirror } = record;
+  const { command, commandKind, commandMirror, keyRing, keyId } = record;
   const { commandSeen, commandDone, commandFault } = record;
   return {
     incarnation, serial, nonce, term, state, role, flags, bootId,
     intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest,
     command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
+    keyRing, keyId,
   }; // biome-ignore format: as in Word
 }
 

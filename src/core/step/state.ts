@@ -28,6 +28,7 @@ export type Word = Pick<
   HeartbeatRecord,
   | "incarnation" | "serial" | "nonce" | "term" | "state" | "role" | "flags" | "bootId"
   | "intervalMs" | "timingDigest" | "wallClockNs" | "generation" | "pathsOff" | "stagedDigest"
+  | "keyRing" | "keyId"
   | "command" | "commandKind" | "commandMirror" | "commandSeen" | "commandDone" | "commandFault"
 >; // biome-ignore format: one list
 
@@ -140,6 +141,8 @@ export type State = {
   /** Of the configuration in use; 0 where it was not computed. */
   readonly configDigest: number;
   readonly staged: Staged | null;
+  /** CRC32C of the ids of the keys that this host accepts; 0 where it was not computed. */
+  readonly keyRing: number;
   readonly ownSiteId: number;
   readonly beacon: boolean;
   readonly incarnation: bigint;
@@ -195,6 +198,7 @@ export type Sibling = {
   readonly told: CommandsTold;
   /** Digest of the configuration that it has staged. */
   readonly staged: number;
+  readonly keys: Pick<HeartbeatRecord, "keyRing" | "keyId">;
 };
 
 /** What a record tells of commands. */
@@ -301,6 +305,8 @@ export type Input =
       readonly mirror: string;
       readonly force: boolean;
     }
+  /** Other keys are held from now on. */
+  | { readonly kind: "keys"; readonly nowMs: number; readonly keyRing: number }
   /** A configuration to hold ready; null to drop it. */
   | {
       readonly kind: "stage";

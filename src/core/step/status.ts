@@ -8,7 +8,7 @@ import { adviceOn, ownerOf } from "../decision.ts";
 import { deadlineMs, isFit } from "../observation.ts";
 import { formatVersion, lagNever, lagOff, states } from "../sector/layout.ts";
 import { pathsFrom, pathsTo } from "./begin.ts";
-import { installationStatus } from "./install-status.ts";
+import { installationStatus, keysStatus } from "./install-status.ts";
 import { isPairOld, pairEvidence, pathInUse } from "./judge.ts";
 import { oneWayFaults } from "./one-way.ts";
 import { networkPath, type Peer, type State } from "./state.ts";
@@ -200,6 +200,7 @@ export function statusObject(state: State, extras: StatusExtras) {
     })),
     paths: ours,
     installation: installationStatus(state),
+    keys: keysStatus(state),
     rejected: Object.fromEntries(
       Object.entries(state.rejected).map(([key, { count }]) => [key, count]),
     ),

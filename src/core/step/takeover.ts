@@ -183,6 +183,7 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
   const told = {
     command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
   }; // biome-ignore format: one list
+  const keys = { keyRing: record.keyRing, keyId: record.keyId };
   const sibling = {
     at,
     advances,
@@ -191,6 +192,7 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
     seenMs: before.nowMs,
     told,
     staged: record.stagedDigest,
+    keys,
   };
   const siblings = { ...before.siblings, [record.hostName]: sibling };
   const learnt = learnTerm({ ...before, siblings }, term, record.hostName);

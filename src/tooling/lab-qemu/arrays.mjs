@@ -19,7 +19,10 @@ const addressOf = (site, link) => `${links[link]}.${sites.indexOf(site) + 1}`;
 const volumeOf = (folder, site, { job }) => path.join(folder, `${site}-${job}.img`);
 const fuseOf = (folder, site, { job }) => path.join(folder, `${site}-${job}.volume`);
 const qmpOf = (folder, site) => path.join(folder, `${site}.qmp`);
-export const configOf = (folder, site) => path.join(folder, hosts[site], "mirrorbeat.toml");
+const ownOf = (folder, site) => path.join(folder, hosts[site]);
+export const configOf = (folder, site) => path.join(ownOf(folder, site), "mirrorbeat.toml");
+export const stateFileOf = (folder, site) => path.join(ownOf(folder, site), "run", "state.json");
+export const journalOf = (folder, site) => path.join(ownOf(folder, site), "state", "journal.log");
 
 function arrayCommand(folder, site) {
   const chardev = (id, where) => [
@@ -127,8 +130,9 @@ writer = "${each.writer}"
 reader = "${each.reader}"
 pvol = "${devices[`${each.writer}-${each.job}`]}"
 svol = "${devices[`${each.reader}-${each.job}`]}"
+installed = false
 ${pairText(folder, each, copying)}`;
-  const own = path.join(folder, hosts[self]);
+  const own = ownOf(folder, self);
   return `cluster = "lab"
 host = "${hosts[self]}"
 key_file = "${folder}/authkey"
