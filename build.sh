@@ -68,17 +68,23 @@ lint() {
   npx --no-install biome format src
 }
 
-# A provider has a test file of its own; its output is shown whole: what does not apply, and why.
+# A provider has test files of its own, as drbd and drbd9 of drbd.ts; their output is shown whole:
+# what does not apply, and why.
 conformance() {
-  names=$(cd src/remotecopy && echo *-conformance.test.ts | sed 's/-conformance\.test\.ts//g')
+  names=$(cd src/remotecopy && for file in *-conformance.test.ts; do
+    name=${file%-conformance.test.ts}
+    [ ! -f "$name.ts" ] || echo "$name"
+  done | paste -sd " " -)
   case " $names " in
     *" ${1:-} "*) ;;
     *) echo "build.sh: conformance needs the name of one remote copy: $names" >&2; exit 64 ;;
   esac
   [ $# -eq 1 ] || { echo "build.sh: one word too many: $2" >&2; exit 64; }
   prepare
-  TEST_OUT=".build/conformance-$1" TEST_SHOW=1 \
-    exec node src/tooling/run-tests.mjs .build/native "remotecopy/$1-conformance.test.ts"
+  name=$1
+  set -- src/remotecopy/"$name"*-conformance.test.ts
+  TEST_OUT=".build/conformance-$name" TEST_SHOW=1 \
+    exec node src/tooling/run-tests.mjs .build/native "${@#src/}"
 }
 
 # Each lab is a tool of its own: src/tooling/lab-NAME.mjs.

@@ -12,7 +12,6 @@ const may = {
   agent: ["core", "device", "volume", "network", "host", "remotecopy"],
   console: ["core", "host"],
   demo: ["core", "device"],
-  demo: ["core", "device"],
   verbs: ["demo", "core", "device", "volume", "network", "host", "remotecopy", "agent", "console"],
 };
 /** The way of the data through src/core: a stage may import only stages to its left. */

@@ -18,7 +18,6 @@ import {
   type Input,
   type InstallWish,
   networkPath,
-  type Staged,
   type State,
   type SwitchTarget,
 } from "../core/step/state.ts";
@@ -72,6 +71,7 @@ export class Agent {
   private readonly writer: Writer;
   private pairs: PairWatch;
   private schedule: Schedule;
+  private forgotten: Promise<unknown> = Promise.resolve();
   private readonly answers = new Map<number, (answer: Answer) => void>();
   private nextAnswer = 1;
 
@@ -119,6 +119,7 @@ export class Agent {
       writer: this.writer,
       nowMs: this.world.clock.nowMs,
       mayStand: (record) => this.mayStand(record),
+      isInstalled: (mirror) => this.isInstalled(mirror),
       isNews: (record) => isNewestWord(this.current, record),
       tellDevice: (mirror, device, fault) => this.tellDevice(mirror, device, fault),
       onSibling: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
@@ -138,11 +139,11 @@ export class Agent {
   }
 
   /** The core goes by another configuration from now on; the first beat by it goes out at once. */
-  private reconfigure(config: Config): void {
+  private reconfigure(before: Config): void {
     this.schedule.stop();
     this.pairs.stop();
-    this.ends = changedEnds(this.endsContext(), this.ends);
-    this.pairs = this.world.pairs(config, (input) => this.apply(input));
+    this.ends = changedEnds(this.endsContext(), this.ends, before);
+    this.pairs = this.world.pairs(this.config, (input) => this.apply(input));
     this.schedule = this.startSchedule();
   }
 
@@ -183,12 +184,14 @@ export class Agent {
         return void this.storeTerm(action.term, action.halfDone);
       case "query-pair":
         return this.pairs.query(action.mirror);
+      case "change-pair":
+        return this.pairs.change(action);
       case "open-volume":
         return void this.openVolume(action.mirror);
       case "store-devices":
         return void this.storeDevices(action.devices);
       case "reconfigure":
-        return this.reconfigure(action.config);
+        return this.reconfigure(action.before);
       case "forget-switch":
         return this.forgetSwitch(action.mirror);
       case "run-hook":
@@ -211,6 +214,8 @@ export class Agent {
   }
 
   private async storeDevices(devices: Devices): Promise<void> {
+    // Off by a switch of before would be off again after a crash: that is forgotten first.
+    await this.forgotten;
     const fault = await this.world.storeDevices(devices);
     this.apply({ kind: "devices-stored", ...this.times(), fault });
   }
@@ -218,7 +223,7 @@ export class Agent {
   private forgetSwitch(mirror: string): void {
     if (this.kept.mirrors[mirror] === undefined) return;
     this.kept = switched(this.kept, { kind: "mirror", name: mirror }, true);
-    void this.world.store(this.memory());
+    this.forgotten = this.world.store(this.memory());
   }
 
   private async storeTerm(term: bigint, halfDone: boolean): Promise<void> {
@@ -357,11 +362,11 @@ export class Agent {
   }
 
   /** The step's answer to an input that asks for one. */
-  private asked(input: (id: number) => Input): Promise<Answer> {
+  asked(input: (id: number, nowMs: number) => Input): Promise<Answer> {
     return new Promise((resolve) => {
       const id = this.nextAnswer++;
       this.answers.set(id, resolve);
-      this.apply(input(id));
+      this.apply(input(id, this.nowMs()));
     });
   }
 
@@ -372,11 +377,6 @@ export class Agent {
 
   keysChanged(keyRing: number): void {
     this.apply({ kind: "keys", nowMs: this.nowMs(), keyRing });
-  }
-
-  /** Holds a configuration ready, or drops it. */
-  stage(staged: Staged | null): Promise<Answer> {
-    return this.asked((id) => ({ kind: "stage", nowMs: this.nowMs(), id, staged }));
   }
 
   /** Switches a path or host; switched off, its peers are told first that silence means nothing. */

@@ -1,5 +1,6 @@
 /** The control socket: what a command may ask of a running agent. Requests are judged here, first. */
 import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
+import { signalWaitMaxMs } from "../core/base/timing.ts";
 import { switchFault } from "../core/step/switch.ts";
 import type { InstallWish, Staged, State, SwitchTarget } from "../core/step/state.ts";
 import type { Agent, Answer } from "./agent.ts";
@@ -13,6 +14,12 @@ export type ControlRequest =
       readonly op: "install";
       readonly what: InstallWish;
       readonly mirror: string;
+      readonly force: boolean;
+    }
+  | {
+      readonly op: "signal";
+      readonly mirror: string;
+      readonly waitMs: number;
       readonly force: boolean;
     }
   /** null: drop what is staged. */
@@ -56,6 +63,12 @@ export function parseRequest(value: unknown): ControlRequest | null {
       if (!what || typeof mirror !== "string") return null;
       return { op: "install", what, mirror, force: request["force"] === true };
     }
+    case "signal": {
+      const { mirror, waitMs } = request;
+      if (typeof mirror !== "string" || typeof waitMs !== "number") return null;
+      if (!(waitMs >= 0 && waitMs <= signalWaitMaxMs)) return null;
+      return { op: "signal", mirror, waitMs, force: request["force"] === true };
+    }
     case "switch": {
       const target = targetOf(request["target"]);
       if (!target || typeof request["on"] !== "boolean") return null;
@@ -87,10 +100,15 @@ export async function answerRequest(
       return agent.takeover(request.force);
     case "stage": {
       const staged = request.file === null ? null : stager(request.file);
-      return staged && "message" in staged ? staged : agent.stage(staged);
+      if (staged && "message" in staged) return staged;
+      return agent.asked((id, nowMs) => ({ kind: "stage", nowMs, id, staged }));
     }
     case "install":
       return agent.install(request.what, request.mirror, request.force);
+    case "signal": {
+      const { mirror, waitMs, force } = request;
+      return agent.asked((id, nowMs) => ({ kind: "signal", nowMs, id, mirror, waitMs, force }));
+    }
     case "switch":
       return switchNow(agent.state, agent, request.target, request.on);
   }

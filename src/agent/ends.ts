@@ -19,6 +19,7 @@ export type EndsContext = {
   readonly mayStand: (record: HeartbeatRecord) => boolean;
   /** Whether the core would look at the echo that comes with this record. */
   readonly isNews: (record: HeartbeatRecord) => boolean;
+  readonly isInstalled: (mirror: string) => boolean;
   readonly tellDevice: (mirror: string, device: string, fault: string | null) => void;
   readonly onSibling: (record: HeartbeatRecord) => void;
   readonly onSlotLost: (detail: string) => void;
@@ -41,6 +42,7 @@ function writerOf(context: EndsContext, own: OwnVolume): MirrorOut {
       return slotsOf(ownSite(config()).hosts);
     },
     mayStand,
+    inUse: () => context.isInstalled(name),
     nowMs,
     onFault: (fault) => context.tellDevice(name, pvol, fault),
     onSibling,
@@ -93,16 +95,21 @@ export function openedEnds(context: EndsContext): Ends {
   };
 }
 
-/** After a change of the configuration: ends of new mirrors, without those that are gone. */
-export function changedEnds(context: EndsContext, { writers, readers }: Ends): Ends {
+/** After a change of the configuration: ends of mirrors that are new or others, none that are gone. */
+export function changedEnds(
+  context: EndsContext,
+  { writers, readers }: Ends,
+  before: Config,
+): Ends {
   const config = context.config();
   const { site } = config.self;
+  const text = (of: Config, name: string): string =>
+    JSON.stringify(of.mirrors.find((mirror) => mirror.name === name) ?? null);
+  const stays = (name: string): boolean => text(before, name) === text(config, name);
   const kept = <T>(ends: Readonly<Record<string, T>>): Record<string, T> =>
-    Object.fromEntries(
-      Object.entries(ends).filter(([name]) => config.mirrors.some((each) => each.name === name)),
-    );
+    Object.fromEntries(Object.entries(ends).filter(([name]) => stays(name)));
   for (const [name, end] of [...Object.entries(writers), ...Object.entries(readers)]) {
-    if (!config.mirrors.some((mirror) => mirror.name === name)) end.close();
+    if (!stays(name)) end.close();
   }
   const next = { writers: kept(writers), readers: kept(readers) };
   const { io, keys } = context.ready;

@@ -26,6 +26,8 @@ export type MirrorOutOptions = {
   readonly nowMs: () => number;
   readonly onFault: (fault: string | null) => void;
   readonly onSibling: (record: HeartbeatRecord) => void;
+  /** Whether this mirror is in use here: else it is only looked at. */
+  readonly inUse: () => boolean;
   /** A record of ours from before this start, before anything is written over it. */
   readonly onOwnRecord: (record: HeartbeatRecord) => void;
   readonly onSlotLost: (detail: string) => void;
@@ -208,7 +210,8 @@ export class MirrorOut {
   private check(record: HeartbeatRecord): void {
     const { writer, mayStand, own } = this.options;
     if (record.slot !== writer.slot) return this.options.onSibling(record);
-    if (mayStand(record)) return;
+    // What is not in use is not written: whoever beats in our slot there is found at the install.
+    if (mayStand(record) || !this.options.inUse()) return;
     this.slotLost = true;
     this.options.onSlotLost(
       `slot ${writer.slot} of ${own.mirror.pvol} is written by host '${record.hostName}', ` +

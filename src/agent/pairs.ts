@@ -1,12 +1,15 @@
 /** Asks each mirror's provider for the state of its pair: now and then, and when the core wants it. */
 import type { Config } from "../core/base/config.ts";
 import type { Input } from "../core/step/state.ts";
+import type { ChangePair } from "../core/step/signal-state.ts";
 import type { PairFacts } from "../core/step/state.ts";
 import type { PairEvidence } from "../core/verdict.ts";
 
 export type PairWatch = {
   query(mirror: string): void;
   queryAll(): void;
+  /** Its outcome comes as an input, also after a stop. */
+  change(action: ChangePair): void;
   stop(): void;
 };
 
@@ -24,6 +27,7 @@ export function pairWatch(
   config: Config,
   queries: Readonly<Record<string, PairQuery>>,
   onInput: (input: Input) => void,
+  change: (action: ChangePair) => void,
 ): PairWatch {
   const asking = new Set<string>();
   const again = new Set<string>();
@@ -50,6 +54,7 @@ export function pairWatch(
     queryAll: () => {
       for (const mirror of mirrors) void ask(mirror);
     },
+    change,
     stop: () => {
       stopped = true;
     },

@@ -4,6 +4,7 @@
  */
 import { unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type { Devices } from "../core/base/devices.ts";
 import { type Config, type MirrorConfig, ownSite } from "../core/base/config.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
@@ -16,22 +17,24 @@ import type { Staged, State } from "../core/step/state.ts";
 import { statusObject } from "../core/step/status.ts";
 import { bootId, nonceSource, realClock } from "../host/clock.ts";
 import { faultLine, loadConfig } from "../host/config-file.ts";
-import { storeDeviceFile } from "../host/device-file.ts";
+import { deviceFileStore } from "../host/device-file.ts";
 import { keyIdText, loadKeys } from "../host/key-file.ts";
 import { watchKeys } from "../host/key-watch.ts";
 import { serveUnix } from "../host/unix-server.ts";
 import type { Endpoint } from "../network/endpoint.ts";
-import { directedEvidence, type MirrorEnd } from "../remotecopy/evidence.ts";
+import type { MirrorEnd } from "../remotecopy/evidence.ts";
 import { type OpenPair, openProvider } from "../remotecopy/open-provider.ts";
 import { Agent, type World } from "./agent.ts";
+import { nothingKnown, pairAsker } from "./ask-pair.ts";
 import { answerRequest } from "./control.ts";
 import { hookRunner } from "./hooks.ts";
 import { type LanSocket, openLanSocket } from "./lan-socket.ts";
 import { type Memory, memoryStore } from "./memory.ts";
 import { type MultipathWatch, multipathWatch, type WatchedDevice } from "./multipath-watch.ts";
 import { controlSocketName, pidFileName } from "./names.ts";
-import { type PairKnowledge, pairWatch, type PairQuery } from "./pairs.ts";
+import { pairWatch, type PairQuery } from "./pairs.ts";
 import { resignSuperblock } from "./resign.ts";
+import { pairChanger } from "./signal.ts";
 import type { Keyring } from "./seal.ts";
 import { type Ready, startUp } from "./startup.ts";
 import { stateFile } from "./state-file.ts";
@@ -39,6 +42,8 @@ import { type Voice, voiceOf } from "./voice.ts";
 
 export type RunOptions = {
   readonly config: Config;
+  /** Where it was read from; another file is not staged. */
+  readonly configFile: string;
   readonly version: string;
   readonly engine: "io_uring" | "aio" | "any";
 };
@@ -57,20 +62,6 @@ function endOf(config: Config, { writer, reader }: MirrorConfig): MirrorEnd | nu
   return writer === site ? "writer" : reader === site ? "reader" : null;
 }
 
-function nothingKnown(cause: string): PairKnowledge {
-  const facts = { role: "unknown", native: "", percent: null, cause };
-  return { state: "unknown", observedMs: realClock.nowMs(), facts };
-}
-
-/** An expected failure is knowledge too: that nothing is known now. */
-async function askPair(pair: OpenPair): Promise<PairKnowledge> {
-  const answer = await pair.provider.query("local", pair.queryLimitMs);
-  if (!answer.ok) return nothingKnown(`${answer.class}: ${answer.message}`);
-  const { role, native, percent, cause } = answer.local;
-  const state = directedEvidence(answer.local, pair.end);
-  return { state, observedMs: answer.observedMs, facts: { role, native, percent, cause } };
-}
-
 /** One provider a mirror for as long as the agent runs: some keep a process of their own. */
 type Providers = Map<string, Promise<OpenPair | null>>;
 
@@ -81,17 +72,24 @@ function pairQueries(config: Config, providers: Providers): Record<string, PairQ
     if (!end || mirror.pair.provider === "none") continue;
     const opened = providers.get(mirror.name) ?? openProvider(mirror, end, realClock.nowMs);
     providers.set(mirror.name, opened);
+    const asker = opened.then((pair) => pair && pairAsker(pair, realClock.nowMs));
     queries[mirror.name] = async () => {
-      const pair = await opened;
-      return pair ? askPair(pair) : nothingKnown("no provider");
+      const ask = await asker;
+      return ask ? ask() : nothingKnown("no provider", realClock.nowMs());
     };
   }
   return queries;
 }
 
 /** A configuration as it stands in its file now, or its first fault. */
-function stagedFrom(file: string, host: string, io: Ready["io"]): Staged | Refusal {
-  const loaded = loadConfig({ file, host });
+function stagedFrom(file: string, options: RunOptions, io: Ready["io"]): Staged | Refusal {
+  const own = path.resolve(options.configFile);
+  if (file !== own) {
+    // The next start would go by another one.
+    const message = `${file}: this agent runs by ${own}; change that file`;
+    return { code: exitCodes.usage, message };
+  }
+  const loaded = loadConfig({ file, host: options.config.self.host });
   if (!loaded.ok) {
     const [first] = loaded.faults;
     return { code: loaded.code, message: first ? faultLine(first) : `${file}: not read` };
@@ -126,6 +124,7 @@ async function beginDurably(
   options: RunOptions,
   ready: Ready,
   store: Store,
+  storeDevices: (devices: Devices) => Promise<string>,
   voice: Voice,
 ): Promise<State> {
   const { config } = options;
@@ -160,7 +159,7 @@ async function beginDurably(
   for (const fields of notes) voice.tell({ level: "notice", ev: "device", fields });
   if (!ready.devicesFiled) {
     // A full disk must not stop the beat; without the file the next start registers them again.
-    void storeDeviceFile(config.stateFolder, ready.devices).then((reason) => {
+    void storeDevices(ready.devices).then((reason) => {
       if (reason === "") return;
       voice.tell({ level: "error", ev: "journal", fields: { ok: false, reason } });
     });
@@ -183,7 +182,8 @@ export async function runAgent(options: RunOptions): Promise<End> {
   if ("code" in lan) return { code: lan.code, refusal: lan };
   const checksum = (bytes: Uint8Array): number => ready.io.crc32c(bytes);
   const { store } = memoryStore(config.stateFolder, checksum, ready.memory);
-  const state = await beginDurably(options, ready, store, voice);
+  const storeDevices = deviceFileStore(config.stateFolder);
+  const state = await beginDurably(options, ready, store, storeDevices, voice);
 
   const providers: Providers = new Map();
   let ended: (end: End) => void = () => undefined;
@@ -195,9 +195,12 @@ export async function runAgent(options: RunOptions): Promise<End> {
     nonce: nonceSource(),
     tell: voice.tell,
     store,
-    storeDevices: (devices) => storeDeviceFile(config.stateFolder, devices),
+    storeDevices,
     endpoint: () => lan.current,
-    pairs: (now, onInput) => pairWatch(now, pairQueries(now, providers), onInput),
+    pairs: (now, onInput) => {
+      const change = pairChanger((mirror) => providers.get(mirror), onInput);
+      return pairWatch(now, pairQueries(now, providers), onInput, change);
+    },
     runHook: hookRunner(config, voice.tell),
     onSlotLost: (message) => {
       voice.tell({ level: "error", ev: "slot", fields: { reason: message } });
@@ -239,7 +242,7 @@ async function serveUntil(
     handler: async (request) => ({
       ok: true,
       value: await answerRequest(request, agent, status, voice.recent, (file) =>
-        stagedFrom(file, config.self.host, ready.io),
+        stagedFrom(file, options, ready.io),
       ),
     }),
     answerBytesMax: statusBytesMax,

@@ -47,7 +47,7 @@ export type Ready = {
   readonly keys: Keyring;
   readonly memory: Memory;
   readonly devices: Devices;
-  /** Whether they stand in the device address file already. */
+  /** Whether just this stands in the device address file already. */
   readonly devicesFiled: boolean;
   readonly incarnation: bigint;
   readonly term: bigint | null;
@@ -214,8 +214,15 @@ function refusalOf(config: Config, known: Known, opened: readonly OpenedMirror[]
     passing.has(refusal.code) || (!firstStart && pathWorks && isMishap(refusal));
   const lasting = faults.find(({ refusal }) => !isMended(refusal));
   if (lasting) return lasting.refusal;
-  const unread = faults.find(({ mirror }) => firstStart && isOn(mirror, known));
-  return unread ? termUnknown(unread.refusal.message) : null;
+  // Without a memory, nothing is known of what was installed either: the term may stand anywhere.
+  const unread = opened.find(
+    ({ mirror, result }) =>
+      firstStart &&
+      mirror.enabled &&
+      !result.ok &&
+      (isOn(mirror, known) || passing.has(result.refusal.code)),
+  );
+  return unread && !unread.result.ok ? termUnknown(unread.result.refusal.message) : null;
 }
 
 type Gathered = {
@@ -267,7 +274,7 @@ async function gather(
     const slots = slotsOf(writer?.hosts ?? []);
     const found = await survey(io, volume, siteId, slots, keys, host.slot, own);
     if (found.fault !== null) {
-      if (memory.term === null && isOn(mirror, known)) return termUnknown(found.fault);
+      if (memory.term === null && mirror.enabled) return termUnknown(found.fault);
       gathered.faults.push(found.fault);
     }
     const last = own ? found.records.find((record) => record.slot === host.slot) : undefined;
@@ -288,6 +295,16 @@ async function gather(
   return gathered;
 }
 
+/** A file of before would not know who joined since, and who may serve. */
+function olderConfiguration(config: Config, devices: Devices | null): Refusal | null {
+  const used = devices?.generation ?? 0;
+  if (config.generation >= used) return null;
+  const message =
+    `generation is ${config.generation}, but ${used} was in use here: this configuration is an ` +
+    "old one; take the present file of another host";
+  return { code: exitCodes.config, message };
+}
+
 /** Opens all that the agent needs, or says in one line why it cannot begin. */
 export async function startUp(
   config: Config,
@@ -306,7 +323,10 @@ export async function startUp(
   if (!remembered.ok) return remembered;
   const filed = loadDeviceFile(config.stateFolder);
   if (!filed.ok) return filed;
-  const devices = filed.devices ?? devicesOf(config, realClock.wallNs());
+  const older = olderConfiguration(config, filed.devices);
+  if (older) return { ok: false, refusal: older };
+  const found = filed.devices ?? devicesOf(config, realClock.wallNs());
+  const devices = { ...found, generation: config.generation };
   const keys = keyring(loaded.keys, io);
   const clusterId = clusterIdOf(config.cluster, sha256);
   const gathered = await gather(config, io, keys, {
@@ -324,7 +344,7 @@ export async function startUp(
       keys,
       memory: remembered.memory,
       devices,
-      devicesFiled: filed.devices !== null,
+      devicesFiled: filed.devices?.generation === config.generation,
       incarnation,
       term,
       written,

@@ -173,6 +173,7 @@ function outOf(volume: Volume | null, open = never, slot = 0, nowMs = () => 0): 
     keys: keysOf(before),
     writeLimitMs: limitMs,
     slots: 2,
+    inUse: () => true,
     mayStand: (record) => record.incarnation <= 7n,
     nowMs,
     onFault: () => undefined,

@@ -11,7 +11,7 @@ import { unreachable } from "./base/assert.ts";
 import { ownHost } from "./base/config.ts";
 import { unjudgedLimitMs } from "./base/timing.ts";
 import { isFit, watchRead } from "./observation.ts";
-import { recordFlags } from "./sector/layout.ts";
+import { type HeartbeatRecord, recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
 import { judgeAll } from "./step/judge.ts";
 import { devicesStored, volumeOpened } from "./step/install.ts";
@@ -21,11 +21,14 @@ import { noteWritten, watchOneWay } from "./step/one-way.ts";
 import { seePair } from "./step/pair.ts";
 import { pathsOut, recordBody } from "./step/publish.ts";
 import { seePeerRecord, seeSlot } from "./step/see.ts";
+import { pairChanged, seeSignal, settleSignals } from "./step/signal.ts";
+import { requestSignal } from "./step/signal-request.ts";
 import {
   type Action,
   type Input,
   networkPath,
   type Peer,
+  type Seen,
   type State,
   type Step,
 } from "./step/state.ts";
@@ -60,6 +63,21 @@ function chain(state: State, ...stages: readonly ((state: State) => Step)[]): St
 
 const only = (state: State): Step => ({ state, actions: [], events: [] });
 
+type ChangeInput = Extract<
+  Input,
+  {
+    kind:
+      | "probe"
+      | "install"
+      | "keys"
+      | "stage"
+      | "volume-opened"
+      | "devices-stored"
+      | "signal"
+      | "pair-changed";
+  }
+>;
+
 export function step(before: State, input: Input): Step {
   const state: State = { ...before, nowMs: Math.max(before.nowMs, input.nowMs) };
   switch (input.kind) {
@@ -67,6 +85,7 @@ export function step(before: State, input: Input): Step {
       return chain(
         state,
         (s) => settleInstallation(s, input.wallNs),
+        settleSignals,
         (s) => beat(s, input),
         watchOneWay,
       );
@@ -91,11 +110,7 @@ export function step(before: State, input: Input): Step {
     case "rejected":
       return countRejection(state, input.path, input.reason);
     case "pair":
-      return chain(
-        state,
-        (s) => seePair(s, input),
-        (s) => judged(before, s, null),
-      );
+      return pairSeen(before, state, input);
     case "sibling":
       return chain(state, (s) => seeSibling(s, input), settleRole);
     case "switch":
@@ -107,8 +122,29 @@ export function step(before: State, input: Input): Step {
       );
     case "takeover":
       return chain(state, (s) => beginTakeover(s, input), settleRole);
+    case "term-stored":
+      return chain(state, (s) => termStored(s, input), settleRole);
+    case "published":
+      return chain(state, (s) => published(s, input), settleRole);
+    case "hook-ended":
+      return chain(state, (s) => hookEnded(s, input), settleRole);
+    case "stop":
+      return only({ ...state, stopping: true });
+    default:
+      return changed(state, input);
+  }
+}
+
+/** Mirrors, keys and the configuration changed while all beats; a pair used as a signal. */
+function changed(state: State, input: ChangeInput): Step {
+  switch (input.kind) {
     case "probe":
-      return seeProbe(state, input);
+      return chain(
+        state,
+        (s) => probedTerm(s, input),
+        (s) => seeProbe(s, input),
+        settleRole,
+      );
     case "install":
       return requestInstallation(state, input);
     case "keys":
@@ -118,23 +154,38 @@ export function step(before: State, input: Input): Step {
     case "volume-opened":
       return volumeOpened(state, input);
     case "devices-stored":
-      return devicesStored(state, input);
-    case "term-stored":
-      return chain(state, (s) => termStored(s, input), settleRole);
-    case "published":
-      return chain(
-        state,
-        (s) => noteWritten(s, input.mirror),
-        (s) => recordPublished(s, input),
-        settleRole,
-      );
-    case "hook-ended":
-      return chain(state, (s) => hookEnded(s, input), settleRole);
-    case "stop":
-      return only({ ...state, stopping: true });
+      return filed(state, input);
+    case "signal":
+      return requestSignal(state, input);
+    case "pair-changed":
+      return chain(state, (s) => pairChanged(s, input), settleSignals);
     default:
       return unreachable(input);
   }
+}
+
+function pairSeen(before: State, state: State, input: Extract<Input, { kind: "pair" }>): Step {
+  return chain(
+    state,
+    (s) => seePair(s, input),
+    (s) => seeSignal(s, input),
+    settleSignals,
+    (s) => judged(before, s, null),
+  );
+}
+
+/** A file that was not written is tried again with the next beat. */
+function filed(state: State, input: Extract<Input, { kind: "devices-stored" }>): Step {
+  const stored = (s: State): Step => devicesStored(s, input);
+  return input.fault === "" ? chain(state, stored, settleSignals) : stored(state);
+}
+
+function published(state: State, input: Extract<Input, { kind: "published" }>): Step {
+  return chain(
+    state,
+    (s) => noteWritten(s, input.mirror),
+    (s) => recordPublished(s, input),
+  );
 }
 
 /** One promised beat: a record on every path that is on; a final one when stopping. */
@@ -204,15 +255,39 @@ function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>)
     if (!seen) return peer;
     if (!peer.enabled) {
       const record = seen.reading.kind === "record" ? seen.reading.record : null;
-      if (record?.hostName === peer.host.name) unjudged.push({ peer, term: record.term });
+      if (record?.hostName === peer.host.name) {
+        unjudged.push({ host: peer.host.name, term: record.term });
+      }
       return peer;
     }
     const result = seeSlot(watched.state, peer, input.mirror, seen, input.nowMs, ownSlot);
     events.push(...result.events);
     return result.peer;
   });
+  unjudged.push(...strangers(watched.state, mirror.writer, input.seen));
   const learnt = learn({ ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
+}
+
+/** Records signed with our key in slots that our configuration gives to nobody, or to another. */
+function strangers(state: State, site: string, seen: readonly Seen[]): readonly TermTold[] {
+  return seen.flatMap(({ slot, reading }) => {
+    if (reading.kind !== "record") return [];
+    const { hostName, term } = reading.record;
+    const known = state.peers.some(
+      ({ host }) => host.site === site && host.slot === slot && host.name === hostName,
+    );
+    return known || term <= state.term ? [] : [{ host: hostName, term }];
+  });
+}
+
+/** What stands on a volume that is not installed here still tells who may be active. */
+function probedTerm(state: State, { records }: Extract<Input, { kind: "probe" }>): Step {
+  const highest = records.reduce<HeartbeatRecord | null>(
+    (most, record) => (most && most.term >= record.term ? most : record),
+    null,
+  );
+  return highest ? learnTerm(state, highest.term, highest.hostName) : only(state);
 }
 
 function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }>): Step {
@@ -227,7 +302,7 @@ function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }
       (peer) => peer.siteId === record.site && peer.host.slot === record.slot,
     );
     const peer = peers[index];
-    if (peer && !peer.enabled) unjudged.push({ peer, term: record.term });
+    if (peer && !peer.enabled) unjudged.push({ host: peer.host.name, term: record.term });
     if (!peer?.enabled) continue;
     const result = seePeerRecord(
       watched.state,
@@ -272,7 +347,7 @@ function raiseIncarnation(state: State): Step {
   };
 }
 
-type TermTold = { readonly peer: Peer; readonly term: bigint };
+type TermTold = { readonly host: string; readonly term: bigint };
 
 /**
  * The highest term that any host of another site tells. One that is switched off here is not
@@ -280,11 +355,13 @@ type TermTold = { readonly peer: Peer; readonly term: bigint };
  */
 function highestTerm(state: State, unjudged: readonly TermTold[]): Step {
   let highest: TermTold | null = null;
-  const words = state.peers.flatMap((peer) => (peer.word ? [{ peer, term: peer.word.term }] : []));
+  const words = state.peers.flatMap(({ host, word }) =>
+    word ? [{ host: host.name, term: word.term }] : [],
+  );
   for (const told of [...words, ...unjudged]) {
     if (told.term > (highest?.term ?? state.term)) highest = told;
   }
-  return highest ? learnTerm(state, highest.term, highest.peer.host.name) : only(state);
+  return highest ? learnTerm(state, highest.term, highest.host) : only(state);
 }
 
 function countRejection(state: State, path: string, reason: Rejection): Step {

@@ -59,6 +59,7 @@ export const knownKeys = {
     "svol_wwid",
     "enabled",
     "installed",
+    "answer_signals",
     "pair",
   ],
   "[mirrors.pair]": ["provider", "writer", "reader", ...pairKeys],

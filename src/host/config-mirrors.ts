@@ -37,6 +37,7 @@ function readMirror(reading: Reading, table: TableNode, label: string): MirrorDr
     svolWwid: wwid("svol_wwid"),
     enabled: section.flag("enabled", true),
     installed: section.flag("installed", true),
+    answerSignals: section.flag("answer_signals", false),
     pair: readPair(reading, section),
   };
 }

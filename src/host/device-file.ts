@@ -21,12 +21,18 @@ const registrationStates = ["registered", "enabled", "draining"] as const;
 const commandKinds: readonly CommandKind[] = ["activate", "deactivate", "reconfigure"];
 
 export function deviceFileText(devices: Devices): string {
-  const { command, commandSeen, commandDone, registrations } = devices;
+  const { command, commandSeen, commandDone, commandDoneBefore, registrations, splitForSignal } =
+    devices;
   const lines = [
     `${head}version = 1`,
+    // Pairs that this host has split for a signal, and is to resynchronise.
+    `split_for_signal = [${splitForSignal.map(tomlString).join(", ")}]`,
     `entries = ${Object.keys(registrations).length}`,
     `command_seen = "${commandSeen}"`,
     `command_done = "${commandDone}"`,
+    `command_done_before = "${commandDoneBefore}"`,
+    "# The highest that was in use here; an older configuration is refused.",
+    `generation = ${devices.generation}`,
   ];
   if (command) {
     lines.push("", "# Given to the other hosts, and not yet carried out by all.", "[command]");
@@ -49,6 +55,9 @@ export function deviceFileText(devices: Devices): string {
 type Table = Readonly<Record<string, unknown>>;
 
 const isTable = (value: unknown): value is Table => typeof value === "object" && value !== null;
+
+const isTextList = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === "string");
 
 function wholeOf(value: unknown): bigint | null {
   return typeof value === "string" && /^\d{1,20}$/.test(value) ? BigInt(value) : null;
@@ -83,9 +92,14 @@ export function parseDeviceFile(text: string): Devices | null {
   if (!isTable(root) || root["version"] !== 1) return null;
   const commandSeen = wholeOf(root["command_seen"]);
   const commandDone = wholeOf(root["command_done"]);
-  if (commandSeen === null || commandDone === null) return null;
+  const commandDoneBefore = wholeOf(root["command_done_before"]);
+  if (commandSeen === null || commandDone === null || commandDoneBefore === null) return null;
+  const { generation } = root;
+  if (typeof generation !== "number" || !Number.isSafeInteger(generation)) return null;
   const command = root["command"] === undefined ? null : commandOf(root["command"]);
   if (root["command"] !== undefined && command === null) return null;
+  const splitForSignal = root["split_for_signal"] ?? [];
+  if (!isTextList(splitForSignal)) return null;
   const list = root["devices"] ?? [];
   if (!Array.isArray(list)) return null;
   const registrations: Record<string, Registration> = {};
@@ -98,7 +112,15 @@ export function parseDeviceFile(text: string): Devices | null {
   }
   // A file that lost its end names fewer than it says.
   if (root["entries"] !== list.length) return null;
-  return { registrations, command, commandSeen, commandDone };
+  return {
+    registrations,
+    command,
+    commandSeen,
+    commandDone,
+    commandDoneBefore,
+    generation,
+    splitForSignal,
+  };
 }
 
 export type DevicesLoaded =
@@ -127,22 +149,31 @@ export function loadDeviceFile(folder: string): DevicesLoaded {
 
 const storeLimitMs = 5000;
 
-/** Empty when the file is durable, else one line; always ends in time. */
-export async function storeDeviceFile(
+/**
+ * Writes the file of one folder, one write at a time: a write that was given up must not land
+ * after a later one. Empty when it is durable, else one line; always ends in time.
+ */
+export function deviceFileStore(
   folder: string,
-  devices: Devices,
   write: typeof writeFileAtomically = writeFileAtomically,
-): Promise<string> {
+  limitMs = storeLimitMs,
+): (devices: Devices) => Promise<string> {
   const file = path.join(folder, deviceFileName);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    const message = `${file}: not written within ${storeLimitMs} ms; does its disk answer?`;
-    timer = setTimeout(() => resolve(message), storeLimitMs);
-  });
-  const written = write(file, deviceFileText(devices), 0o600).then((result) =>
-    result.ok ? "" : result.message,
-  );
-  const fault = await Promise.race([written, late]);
-  clearTimeout(timer);
-  return fault;
+  let hangs = false;
+  return async (devices) => {
+    if (hangs) return `${file}: an earlier write has not ended; does its disk answer?`;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      const message = `${file}: not written within ${limitMs} ms; does its disk answer?`;
+      timer = setTimeout(() => resolve(message), limitMs);
+    });
+    hangs = true;
+    const written = write(file, deviceFileText(devices), 0o600).then((result) => {
+      hangs = false;
+      return result.ok ? "" : result.message;
+    });
+    const fault = await Promise.race([written, late]);
+    clearTimeout(timer);
+    return fault;
+  };
 }

@@ -44,28 +44,32 @@ type Script = {
   readonly performed?: Performed;
   /** What each question after the commands finds, by its number from 0; the last one stays. */
   readonly after?: readonly Seen[];
+  /** Of which moment the knowledge is that it has now; left out: of now. */
+  readonly knowsOfMs?: (nowMs: number) => number;
 };
 
 type Wish = {
   readonly force?: boolean;
   readonly dryRun?: boolean;
   readonly expected?: string | null;
+  readonly changeLimitMs?: number;
 };
 
 /** One change; what it came to, what was asked, and how long it took. */
 async function run(verb: PairVerb, script: Script, wish: Wish = {}) {
   let nowMs = 0;
   let performs = 0;
+  let performedMs = Number.POSITIVE_INFINITY;
   let questions = 0;
   const answers: PairAnswer[] = [];
-  const answerOf = (seen: Seen, isBoth: boolean): PairAnswer => {
+  const answerOf = (seen: Seen, isBoth: boolean, observedMs: number): PairAnswer => {
     if ("ok" in seen) return seen;
     const { remote } = script;
     const isKnown = isBoth && remote !== "none" && remote !== undefined;
     const remoteFault = isBoth && remote === "none" ? fault("peer-unreachable", "gone") : null;
     return {
       ok: true,
-      observedMs: nowMs,
+      observedMs,
       local: seen,
       remote: isKnown ? remote : null,
       remoteFault,
@@ -83,15 +87,18 @@ async function run(verb: PairVerb, script: Script, wish: Wish = {}) {
     query: async (scope) => {
       nowMs += queryMs;
       const { after = [script.before] } = script;
-      const seen = performs === 0 ? script.before : after[Math.min(questions++, after.length - 1)];
+      const observedMs = script.knowsOfMs?.(nowMs) ?? nowMs;
+      const isAfter = observedMs >= performedMs;
+      const seen = isAfter ? after[Math.min(questions++, after.length - 1)] : script.before;
       assert.ok(performs === 0 || scope === "local", "after it only this end is asked");
-      const answer = answerOf(seen ?? script.before, scope === "both");
+      const answer = answerOf(seen ?? script.before, scope === "both", observedMs);
       answers.push(answer);
       return answer;
     },
     commands: (change) => [`do ${change.verb}${change.force ? " by force" : ""}`],
     perform: async () => {
       performs++;
+      performedMs = nowMs;
       return script.performed ?? { kind: "ended", detail: "exit code 0" };
     },
   };
@@ -100,13 +107,13 @@ async function run(verb: PairVerb, script: Script, wish: Wish = {}) {
     force: wish.force ?? false,
     dryRun: wish.dryRun ?? false,
     queryLimitMs: 1000,
-    changeLimitMs: 1000,
+    changeLimitMs: wish.changeLimitMs ?? 1000,
     nowMs: () => nowMs,
     pause: async (ms) => {
       nowMs += ms;
     },
   });
-  return { outcome, performs, questions, answers, tookMs: nowMs };
+  return { outcome, performs, performedMs, questions, answers, tookMs: nowMs };
 }
 
 const [simplex, copying, paired, split, failed, taken, unknown] = [
@@ -136,8 +143,8 @@ const begins: Readonly<Record<PairVerb, Readonly<Record<PairState, string>>>> = 
     "suspended-by-error": "--", takeover: "ff", unknown: "--",
   },
   takeover: {
-    simplex: "--", copying: "nf", paired: "ns", "suspended-by-operator": "nf",
-    "suspended-by-error": "nf", takeover: "nn", unknown: "ff",
+    simplex: "--", copying: "-f", paired: "-s", "suspended-by-operator": "-f",
+    "suspended-by-error": "-f", takeover: "-n", unknown: "ff",
   },
   remove: {
     simplex: "nn", copying: "ss", paired: "ss", "suspended-by-operator": "ss",
@@ -163,7 +170,7 @@ test("every verb, in every state, at each end, with and without force", async ()
           const kind = wanted === "n" ? "noop" : wanted === "w" ? "in-progress" : "refused";
           assert.is(outcome.kind, kind, where);
           assert.is(outcome.class, kind === "refused" ? "wrong-state" : null, where);
-          assert.is(/--force/.test(outcome.message), wanted === "f", where);
+          assert.is(/--force overrides/.test(outcome.message), wanted === "f", where);
         }
       }
     }
@@ -307,6 +314,93 @@ test("somewhere else, unknown, or not to be asked: indeterminate", async () => {
   assert.is(questions, 0);
 });
 
+test("a takeover at the primary, or where nothing is known, is no success", async () => {
+  for (const state of ["unknown", "paired", "takeover"] as const) {
+    const { outcome, performs } = await run("takeover", { before: viewOf(state, "primary") });
+    assert.is(`${outcome.kind} ${outcome.class}`, "refused wrong-state", state);
+    assert.match(outcome.message, "this end is the primary already");
+    assert.is(performs, 0);
+  }
+  const lost = { ...viewOf("unknown", "secondary"), writable: true };
+  assert.is((await run("takeover", { before: lost })).outcome.kind, "refused");
+  const after = [viewOf("unknown", "primary")];
+  const forced = await run("takeover", { before: lost, after }, { force: true });
+  assert.is(forced.outcome.kind, "indeterminate");
+  const left = await run("takeover", { before: lost, after: [lost] }, { force: true });
+  assert.is(left.outcome.kind, "indeterminate", "unknown before and after: not known to be left");
+});
+
+test("a resync after a takeover names the way back, where there is one", async () => {
+  const { outcome } = await run("resync", { before: taken });
+  assert.match(outcome.message, "`pair swap --force` copies back over the other site");
+  const without = await run("resync", { before: taken, verbs: ["resync", "takeover"] });
+  assert.is(without.outcome.class, "wrong-state");
+  assert.match(without.outcome.message, "has no swap");
+});
+
+test("knowledge from before the commands says nothing of what became of them", async () => {
+  for (const [verb, before, done] of ways) {
+    for (const performed of [ended, cut]) {
+      const script = {
+        before,
+        after: [done],
+        performed,
+        knowsOfMs: (nowMs: number) => nowMs - 9e4,
+      };
+      const { outcome, tookMs } = await run(verb, script, { changeLimitMs: 20_000 });
+      assert.is(`${outcome.kind} ${outcome.class}`, "indeterminate timeout", verb);
+      assert.match(outcome.message, "not known, before that");
+      assert.ok(tookMs >= 20_000 && tookMs <= 20_500, `${tookMs} ms`);
+    }
+  }
+});
+
+test("nor does it where it looks done, or on its way", async () => {
+  for (const seen of [paired, copying]) {
+    const answers = [split, seen];
+    let nowMs = 50_000;
+    const outcome = await changePair(
+      {
+        capabilities: {
+          verbs: pairVerbs, copying: "either", secondaryRead: "device", remoteQuery: false,
+          atomicSwap: true,
+        },
+        identify: async () => ({ ok: true, identity: { own, peer: null } }),
+        query: async () => {
+          const local = answers.shift() ?? seen;
+          return { ok: true, observedMs: nowMs - 40_000, local, remote: null, remoteFault: null };
+        },
+        commands: () => [],
+        perform: async () => ended,
+      },
+      "resync",
+      {
+        expected: own, force: false, dryRun: false, queryLimitMs: 1, changeLimitMs: 1000,
+        nowMs: () => nowMs, pause: async (ms) => void (nowMs += ms),
+      },
+    ); // biome-ignore format: short lists
+    assert.is(outcome.kind, "indeterminate", outcome.message);
+  }
+});
+
+test("who hears every 30 s how it is: looked at until then, and the settle time after it", async () => {
+  const everyMs = 30_000;
+  const knowsOfMs = (nowMs: number) => Math.floor(nowMs / everyMs) * everyMs;
+  const wish = { changeLimitMs: 60_000 };
+  for (const [verb, before, done, underWay] of ways) {
+    const reached = await run(verb, { before, after: [done], knowsOfMs }, wish);
+    assert.is(reached.outcome.kind, "done", verb);
+    assert.ok(reached.tookMs >= everyMs && reached.tookMs < everyMs + 500);
+    if (underWay) {
+      const begun = await run(verb, { before, after: [underWay], knowsOfMs }, wish);
+      assert.is(begun.outcome.kind, "in-progress", verb);
+    }
+    const left = await run(verb, { before, knowsOfMs }, wish);
+    assert.is(`${left.outcome.kind} ${left.outcome.class}`, "refused array-rejected", verb);
+    assert.ok(left.tookMs >= everyMs + settleMs - 500 && left.tookMs <= everyMs + settleMs + 500);
+  }
+});
+
 const anyView: fc.Arbitrary<PairView> = fc
   .tuple(
     fc.constantFrom(...pairStates),
@@ -338,13 +432,19 @@ test("whatever an array says: done only if its last answer says so, and then it 
         remoteQuery: fc.boolean(),
         remote: fc.oneof(anyView, fc.constant("none" as const)),
       }),
-      async (verb, before, after, performed, wish, other) => {
-        const script = { before, after, performed, ...other };
-        const { outcome, performs, answers, tookMs } = await run(verb, script, wish);
+      fc.constantFrom(0, 0, 300, 60_000),
+      async (verb, before, after, performed, wish, other, ageMs) => {
+        const knowsOfMs = (nowMs: number) => nowMs - ageMs;
+        const script = { before, after, performed, knowsOfMs, ...other };
+        const { outcome, performs, performedMs, answers, tookMs } = await run(verb, script, wish);
         const { isDone } = changeRules[verb];
         const last = answers.at(-1);
         assert.is(outcome.after, last ?? null, "it tells the last answer");
         const view = lastView(outcome);
+        if (performs > 0 && performed.kind !== "not-begun" && last?.ok) {
+          const isOld = last.observedMs < performedMs;
+          assert.ok(!isOld || outcome.kind === "indeterminate", "too old to tell");
+        }
         if (outcome.kind === "done") {
           assert.ok(view && !("ok" in before) && isDone(view, before));
           assert.is(performs, 1);

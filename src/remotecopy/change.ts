@@ -2,12 +2,14 @@
  * One change of a pair, for every provider alike: identity, state before, the array's commands,
  * state after. What became of it is told from the states alone. A change that was cut short, or
  * whose end cannot be seen, is `indeterminate`: look again before anything is tried again.
+ * An answer that may be older than the commands says nothing of what became of them.
  */
 import type { PairVerb } from "../core/base/pair-settings.ts";
 import type {
   Capabilities,
   Change,
   FaultClass,
+  Identity,
   IdentityAnswer,
   PairAnswer,
   PairProvider,
@@ -36,6 +38,7 @@ export type ChangeOptions = {
   readonly dryRun: boolean;
   readonly queryLimitMs: number;
   readonly changeLimitMs: number;
+  /** The clock of the provider's `observedMs`. */
   readonly nowMs: () => number;
   readonly pause: (ms: number) => Promise<void>;
 };
@@ -70,6 +73,12 @@ const opposite = (view: PairView, began: PairView): boolean =>
   (began.role === "primary" && view.role === "secondary") ||
   (began.role === "secondary" && view.role === "primary");
 
+/** What a resync is refused with where this end was taken over. */
+const wayBack = ({ verbs }: Capabilities): string =>
+  verbs.includes("swap")
+    ? "a takeover stands: `pair swap --force` copies back over the other site"
+    : "a takeover stands, and this remote copy has no swap to copy back with";
+
 /** What each verb is meant to reach, and from where it may begin. */
 export const changeRules: Readonly<Record<PairVerb, Rule>> = {
   create: {
@@ -91,6 +100,7 @@ export const changeRules: Readonly<Record<PairVerb, Rule>> = {
         return no("the other site took its volume over: a resync would overwrite it");
       }
       const { state } = known.local;
+      if (state === "takeover") return no(wayBack(capabilities));
       if (!isSuspended(known.local)) return no(`nothing to resynchronise: ${state}`);
       if (!isBlind(known, capabilities)) return null;
       return unlessForced("the other end cannot be asked: if taken over, it would be overwritten");
@@ -112,8 +122,12 @@ export const changeRules: Readonly<Record<PairVerb, Rule>> = {
     },
   },
   takeover: {
-    isDone: (view) =>
-      view.writable === true && (view.state === "takeover" || view.role === "primary"),
+    // Where this end was the primary, all the rest is so without any takeover.
+    isDone: (view, began) =>
+      began.role !== "primary" &&
+      view.state !== "unknown" &&
+      view.writable === true &&
+      (view.state === "takeover" || view.role === "primary"),
     isUnderWay: () => false,
     hinders: ({ local }) => {
       if (local.role === "primary") return no("this end is the primary already");
@@ -139,9 +153,13 @@ export function identityFault(answer: IdentityAnswer, expected: string | null): 
   if (expected === null) {
     return `no identity is configured for this end; if it is this volume, add: identity = "${own}"`;
   }
-  if (own === expected) return null;
-  return `this is volume ${own}, but ${expected} is configured; nothing was changed`;
+  const mismatch = identityMismatch(answer.identity, expected);
+  return mismatch === null ? null : `${mismatch}; nothing was changed`;
 }
+
+/** null where it is the expected volume. */
+export const identityMismatch = ({ own }: Identity, expected: string): string | null =>
+  own === expected ? null : `this is volume ${own}, but ${expected} is configured`;
 
 const text = (view: PairView): string =>
   `${view.state}, ${view.role}${view.native ? ` (${view.native})` : ""}`;
@@ -201,43 +219,56 @@ async function performAndLook(
   commands: readonly string[],
   options: ChangeOptions,
 ): Promise<Outcome> {
+  const sentMs = options.nowMs();
   const performed = await provider.perform(change, options.changeLimitMs);
+  const endedMs = options.nowMs();
   const { before, verb } = change;
   if (performed.kind === "not-begun") {
     const { class: faultClass, message } = performed.fault;
     return { kind: "refused", class: faultClass, message, before, after: before, commands };
   }
   const rule = changeRules[verb];
-  const untilMs = options.nowMs() + settleMs;
+  const limitMs = Math.max(sentMs + options.changeLimitMs, endedMs + settleMs);
+  let untilMs = endedMs + settleMs;
   for (;;) {
     const after = await provider.query("local", options.queryLimitMs);
     const base = { before, after, commands };
-    if (after.ok && rule.isDone(after.local, before.local)) {
+    const isYounger = after.ok && after.observedMs >= sentMs;
+    if (isYounger && rule.isDone(after.local, before.local)) {
       return { kind: "done", class: null, message: text(after.local), ...base };
     }
-    if (after.ok && rule.isUnderWay(after.local, before.local)) {
+    if (isYounger && rule.isUnderWay(after.local, before.local)) {
       return { kind: "in-progress", class: null, message: text(after.local), ...base };
     }
-    if (options.nowMs() >= untilMs) return undecided(base, performed);
+    const lookedMs = options.nowMs();
+    // It tells an age: the settle time begins with the first answer from after the commands.
+    const isOld = after.ok && after.observedMs < endedMs;
+    if (isOld) untilMs = Math.min(limitMs, lookedMs + settleMs);
+    if (lookedMs >= untilMs) return undecided(base, performed, isOld);
     await options.pause(lookEveryMs);
   }
 }
 
-/** Neither reached nor on its way: refused only if the commands ended and nothing has changed. */
+/** Neither reached nor on its way: refused only if nothing has changed once the commands ended. */
 function undecided(
   base: Pick<Outcome, "after" | "commands"> & { readonly before: Known },
   performed: Exclude<Performed, { kind: "not-begun" }>,
+  isOld: boolean,
 ): Outcome {
   const { before, after } = base;
   const { detail } = performed;
-  if (after?.ok && performed.kind === "ended" && sameState(after.local, before.local)) {
+  const isLeft = after?.ok && !isOld && sameState(after.local, before.local);
+  if (isLeft && performed.kind === "ended") {
     const message = `the array left it ${text(after.local)}: ${detail}`;
     return { kind: "refused", class: "array-rejected", message, ...base };
   }
-  const now = after?.ok ? text(after.local) : (after?.message ?? "not known");
-  const message = `${detail}; now: ${now}; query it before anything else`;
+  const seen = after?.ok ? text(after.local) : (after?.message ?? "not known");
+  const now = isOld ? `not known, before that ${seen}` : `now: ${seen}`;
+  const message = `${detail}; ${now}; query it before anything else`;
   const faultClass = after && !after.ok ? after.class : "timeout";
   return { kind: "indeterminate", class: faultClass, message, ...base };
 }
 
-const sameState = (a: PairView, b: PairView): boolean => a.state === b.state && a.role === b.role;
+/** Two unknown states may differ. */
+const sameState = (a: PairView, b: PairView): boolean =>
+  a.state === b.state && a.role === b.role && a.state !== "unknown";

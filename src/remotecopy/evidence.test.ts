@@ -34,7 +34,17 @@ test("a pair that copies the other way round, or in no known direction, carries 
   assert.is(directedEvidence(paired, "reader"), "split");
   assert.is(directedEvidence({ ...paired, role: "secondary" }, "reader"), "paired");
   assert.is(directedEvidence({ ...paired, role: "secondary" }, "writer"), "split");
-  assert.is(directedEvidence({ ...paired, role: "unknown" }, "reader"), "unknown");
+  for (const state of ["paired", "copying"] as const) {
+    for (const end of ["writer", "reader"] as const) {
+      for (const role of ["none", "unknown"] as const) {
+        assert.is(directedEvidence({ ...paired, state, role }, end), "unknown");
+      }
+    }
+    assert.is(directedEvidence({ ...paired, state }, "reader"), "split");
+    assert.is(directedEvidence({ ...paired, state }, "writer"), state);
+  }
+  const simplex = { ...paired, state: "simplex", role: "none" } as const;
+  assert.is(directedEvidence(simplex, "reader"), "split", "no role is due where there is no pair");
 });
 
 test.run();

@@ -24,12 +24,13 @@ export type MirrorEnd = "writer" | "reader";
 
 /**
  * The evidence for the mirror's own direction: a pair that copies the other way round carries
- * none of its heartbeats, however well it is.
+ * none of its heartbeats, however well it is. One that copies in no direction that is known is
+ * not understood.
  */
 export function directedEvidence(view: PairView, end: MirrorEnd): PairEvidence {
   const evidence = evidenceOf(view.state);
-  const reversed = end === "writer" ? "secondary" : "primary";
+  const [wanted, reversed] = end === "writer" ? ["primary", "secondary"] : ["secondary", "primary"];
   if (view.role === reversed) return "split";
-  if (view.role === "unknown" && evidence === "paired") return "unknown";
-  return evidence;
+  const isCopy = evidence === "paired" || evidence === "copying";
+  return isCopy && view.role !== wanted ? "unknown" : evidence;
 }

@@ -246,6 +246,23 @@ test("resync of what was taken over is refused, at both ends; a swap is the way"
   assert.is((await known("reader")).local.role, "primary");
 });
 
+test("the way back from a takeover: `swap` by force, at the S-VOL's end, once the other is split", async () => {
+  const { all, change, known, commands } = bench();
+  all("PSUS", "SSWS");
+  assert.match((await change("reader", "resync")).message, "pair swap --force");
+  const unforced = await change("reader", "swap");
+  assert.match(unforced.message, /taken over.*--force/);
+  assert.equal(commands(), []);
+  assert.is((await change("reader", "swap", true)).kind, "in-progress");
+  assert.equal(commands(), ["pairresync -g HBA -IH11 -swaps"]);
+  await known("reader");
+  const { local } = await known("reader");
+  assert.is(`${local.state} ${local.role}`, "paired primary");
+  all("PAIR", "SSWS");
+  assert.is((await change("reader", "swap", true)).kind, "refused", "the other end still copies");
+  assert.equal(commands(), []);
+});
+
 test("a swap cut off half-way: the second half is sent only to an S-VOL that is SSWS", async () => {
   const { state, all, ends, known, commands } = bench();
   all("PAIR", "PAIR");

@@ -15,6 +15,8 @@ export type SitesWish = {
   readonly mirrors?: Readonly<Record<string, "tokyo>osaka" | "osaka>tokyo">>;
   /** Mirrors that are configured and not installed. */
   readonly uninstalled?: readonly string[];
+  /** Mirrors whose pairs answer signals; with it, all mirrors have a provider. */
+  readonly answering?: readonly string[];
   readonly network?: boolean;
   readonly takeoverHook?: boolean;
   readonly timing?: Partial<Timing>;
@@ -37,7 +39,9 @@ function siteOf(name: "tokyo" | "osaka", wish: SitesWish): SiteConfig {
   return { name, id, role, quorum: wish.quorum ?? 1, hosts };
 }
 
-function mirrorOf(name: string, way: string, installed: boolean): MirrorConfig {
+const pairEnd = { control: "/run/copy.sock", query_limit_ms: 2000, change_limit_ms: 10_000 };
+
+function mirrorOf(name: string, way: string, wish: SitesWish): MirrorConfig {
   const [writer = "", reader = ""] = way.split(">");
   return {
     name,
@@ -48,8 +52,11 @@ function mirrorOf(name: string, way: string, installed: boolean): MirrorConfig {
     pvolWwid: null,
     svolWwid: null,
     enabled: true,
-    installed,
-    pair: { provider: "none" },
+    installed: !wish.uninstalled?.includes(name),
+    answerSignals: wish.answering?.includes(name) ?? false,
+    pair: wish.answering
+      ? { provider: "embedded", writer: pairEnd, reader: pairEnd }
+      : { provider: "none" },
   };
 }
 
@@ -68,7 +75,7 @@ export function configFor(host: string, wish: SitesWish = {}): Config {
     timing: { ...timingDefaults, ...wish.timing },
     sites,
     mirrors: Object.entries(wish.mirrors ?? bothWays).map(([name, way]) =>
-      mirrorOf(name, way, !wish.uninstalled?.includes(name)),
+      mirrorOf(name, way, wish),
     ),
     dataDevices: [],
     hooks: {

@@ -91,6 +91,7 @@ export function recordValues(changes: Partial<HeartbeatRecord> = {}): Unsealed<"
     pathsOff: 0,
     stagedDigest: 0,
     keyRing: 0,
+    commandDoneBefore: 0n,
     ...changes,
   };
 }

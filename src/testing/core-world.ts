@@ -80,6 +80,9 @@ type Volume = {
   linkUp: boolean;
   pair: PairEvidence;
   pairAnswers: boolean;
+  /** What a change of the pair becomes; "lost": it lands, and nobody knows. */
+  changes: "obeyed" | "refused" | "lost";
+  changeMs: number;
 };
 
 export class Agent {
@@ -186,6 +189,8 @@ export class World {
         arrivedMs: 0,
         linkUp: true,
         pairAnswers: true,
+        changes: "obeyed" as const,
+        changeMs: 30,
       };
       this.volumes.set(name, { writer, reader, pair: "paired", ...fresh });
     }
@@ -289,7 +294,8 @@ export class World {
     const agent = this.agent(name);
     const id = this.#order++;
     const force = how.force ?? false;
-    this.input(name, { kind: "install", wallNs: 0n, id, what, mirror, force } as never);
+    const wallNs = BigInt(Math.round(this.nowMs)) * 1_000_000n;
+    this.input(name, { kind: "install", wallNs, id, what, mirror, force } as never);
     const answer = agent.answers.find((each) => each.id === id);
     if (answer?.code !== 0) return answer ?? null;
     this.run(how.waitMs ?? 10_000);
@@ -323,8 +329,8 @@ export class World {
       return;
     }
     const said = !on && target.kind !== "host" && this.#writes(agent, path);
-    if (said) this.input(name, { kind: "farewell", ...beat, paths: [path], onlyTo: null } as never);
     this.input(name, { kind: "switch", target, on } as never);
+    if (said) this.input(name, { kind: "farewell", ...beat, paths: [path], onlyTo: null } as never);
   }
 
   #writes(agent: Agent, path: string): boolean {
@@ -401,6 +407,10 @@ export class World {
       const pollers = this.#poller(agent, mirror.name, timing.pollMs);
       every(timing.pollMs, this.nowMs + phaseMs + 5, pollers);
       every(timing.pairPollMs, this.nowMs + phaseMs + 7, () => this.#queryPair(agent, mirror.name));
+    }
+    const written = mirrors.filter(({ writer }) => writer === self.site && this.wish.answering);
+    for (const mirror of written) {
+      every(timing.pairPollMs, this.nowMs + phaseMs + 8, () => this.#queryPair(agent, mirror.name));
     }
     for (const mirror of mirrors) {
       if (mirror.reader !== self.site && mirror.writer !== self.site) continue;
@@ -581,8 +591,40 @@ export class World {
 
   #queryPair(agent: Agent, mirror: string): void {
     const { pair: state, pairAnswers } = this.volume(mirror);
-    if (pairAnswers)
-      this.apply(agent, { kind: "pair", nowMs: this.nowMs, mirror, state, facts: null });
+    const facts = { role: "unknown", native: "", percent: null, cause: "", byCommand: true };
+    if (pairAnswers) {
+      const told = state === "split" ? facts : null;
+      this.apply(agent, { kind: "pair", nowMs: this.nowMs, mirror, state, facts: told });
+    }
+  }
+
+  /** What was sent to an array lands, even where nobody waits for it any more. */
+  #changePair(agent: Agent, action: Extract<Action, { kind: "change-pair" }>): void {
+    const { mirror, verb } = action;
+    const volume = this.volume(mirror);
+    const { changes, changeMs } = volume;
+    const doneMs = this.nowMs + changeMs;
+    let outcome: "done" | "noop" | "refused" | "indeterminate" = "refused";
+    this.#at(doneMs, () => {
+      if (changes === "refused") return;
+      outcome = this.setPair(mirror, verb) ? "done" : "noop";
+      if (changes === "lost") outcome = "indeterminate";
+    });
+    this.#for(agent, doneMs + 1, () => {
+      const nowMs = this.nowMs;
+      const told = { mirror, verb, outcome, gone: volume.pair === "unknown", message: "so it was" };
+      this.apply(agent, { kind: "pair-changed", nowMs, ...told });
+    });
+  }
+
+  /** Splits or resynchronises a pair, as by hand; false where that is done already. */
+  setPair(mirror: string, verb: "split" | "resync"): boolean {
+    const volume = this.volume(mirror);
+    const wanted = verb === "split" ? "split" : "paired";
+    if (volume.pair === wanted) return false;
+    volume.pair = wanted;
+    this.link(mirror, verb === "resync");
+    return true;
   }
 
   /** Cuts or mends the remote link. What was written meanwhile arrives after it, in its order. */
@@ -774,6 +816,8 @@ export class World {
         // A beat at once, as the agent does: it carries the new promise.
         agent.life += 1;
         return this.#loops(agent, 1);
+      case "change-pair":
+        return this.#changePair(agent, action);
       case "query-pair":
         return this.#for(agent, this.nowMs + 10, () => this.#queryPair(agent, action.mirror));
       case "run-hook":

@@ -68,6 +68,7 @@ function mirrorLines(mirror: MirrorConfig): readonly Line[] {
     svol_wwid: mirror.svolWwid,
     enabled: mirror.enabled,
     installed: mirror.installed,
+    answer_signals: mirror.answerSignals,
   });
 }
 

@@ -171,6 +171,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
         svolWwid: null,
         enabled: flag(index + 4),
         installed: flag(index + 5),
+        answerSignals: flag(index + 6),
         pair: flag(index + 8)
           ? { provider: "embedded", writer: copyEnd("/run/w.sock"), reader: copyEnd("/run/r.sock") }
           : { provider: "none" },

@@ -11,7 +11,7 @@ import { askAgent, clientOptions, configFor, isAnswer } from "./agent-client.ts"
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
 
-const installHelp = `mirrorbeat install MIRROR [--wait SECONDS] [--json]
+const installHelp = `mirrorbeat install MIRROR [--wait SECONDS] [--force] [--json]
                    [--config FILE] [--host NAME]
 
   Brings a configured heartbeat mirror into use. Run it at a host of the site
@@ -29,6 +29,8 @@ const installHelp = `mirrorbeat install MIRROR [--wait SECONDS] [--json]
 
   --wait SECONDS   how long to wait for the receipts, default 60; then it goes
                    on without this command (exit 75)
+  --force          although not all have done what was commanded before; a
+                   host that is silent now will not hear of that any more
 
 exit codes
   0 installed   64 no such mirror, or wrong site   69 no agent runs
@@ -47,7 +49,8 @@ const deinstallHelp = `mirrorbeat deinstall MIRROR [--local] [--force] [--wait S
   --local          here only, at either site: to remove a failed mirror while
                    the other site is dead. The other site is not told
   --force          even if it is the last path between the sites. The risk:
-                   neither site judges the other any more
+                   neither site judges the other any more. Also although not
+                   all have done what was commanded before
   --wait SECONDS   how long to wait for the receipts, default 60; then it goes
                    on without this command (exit 75)
 
@@ -88,8 +91,8 @@ export async function installVerb(
   const [mirror, more] = positionals;
   if (mirror === undefined) return usageError(io, verb, "which mirror? name it");
   if (more !== undefined) return usageError(io, verb, `one word too many: ${more}`);
-  if (verb === "install" && (values.local || values.force)) {
-    return usageError(io, verb, "--local and --force belong to deinstall");
+  if (verb === "install" && values.local) {
+    return usageError(io, verb, "--local belongs to deinstall");
   }
   const waitMs = waitMsOf(values.wait);
   if (waitMs === null) return usageError(io, verb, `--wait takes 1 to ${waitSecondsMax} seconds`);
@@ -162,6 +165,10 @@ async function follow(
     const { now = null, last = null } = found ?? {};
     if (found && !now && last && (mirror === "" || last.mirror === mirror)) {
       return told(verb, last.code, last.message, json, io);
+    }
+    if (found && !now && !last) {
+      const message = "the agent began anew, and does not go on with it; run it again, no harm";
+      return told(verb, exitCodes.tryLater, message, json, io);
     }
     waits = now?.waitingFor ?? waits;
     const line = progressText(now, asked.ok ? "" : asked.message);

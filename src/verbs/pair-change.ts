@@ -10,6 +10,7 @@ import type { PairVerb } from "../core/base/pair-settings.ts";
 import { openBlockIo } from "../device/block.ts";
 import { realClock } from "../host/clock.ts";
 import { changePair, changeRules, type Outcome } from "../remotecopy/change.ts";
+import type { OpenPair } from "../remotecopy/open-provider.ts";
 import { answerObject, codeOfOutcome, isInstalled, lockPath, type Mirror } from "./pair-open.ts";
 import { lines, outcomeText, planText } from "./pair-text.ts";
 import type { VerbIo } from "./verb-io.ts";
@@ -108,26 +109,28 @@ function change(mirror: Mirror, verb: PairVerb, force: boolean, dryRun: boolean)
   }); // biome-ignore format: a list
 }
 
-/** Until it has reached what it is on its way to, or the time is over. */
-async function waitFor(
-  mirror: Mirror,
+/**
+ * Until it has reached what it is on its way to, or the time is over. Being paired is not enough
+ * for a swap: it must be so the other way round.
+ */
+export async function waitFor(
+  { provider, queryLimitMs }: OpenPair,
   verb: PairVerb,
   begun: Outcome,
   seconds: number,
 ): Promise<Outcome> {
-  const { provider, queryLimitMs } = mirror.pair;
   const began = begun.before?.ok ? begun.before.local : null;
+  const beganMs = begun.after?.ok ? begun.after.observedMs : 0;
   const endMs = realClock.nowMs() + seconds * 1000;
   let last = begun;
   while (began && realClock.nowMs() < endMs) {
     const after = await provider.query("local", queryLimitMs);
-    if (after.ok) {
+    // What is older than the answer that showed it on its way is from before it.
+    if (after.ok && after.observedMs >= beganMs) {
       const { local } = after;
       const message = `${local.state}, ${local.role} (${local.native})`;
       last = { ...begun, after, message };
-      // One that was under way before has no other role to reach.
-      const isThere = begun.commands.length > 0 ? changeRules[verb].isDone(local, began) : false;
-      if (isThere || local.state === "paired") return { ...last, kind: "done" };
+      if (changeRules[verb].isDone(local, began)) return { ...last, kind: "done" };
       if (local.state !== "copying" && local.state !== "unknown") {
         return { ...last, kind: "indeterminate", class: "array-rejected" };
       }
@@ -201,7 +204,7 @@ export async function changeVerb(
     if (!json) for (const note of notes) io.err(lines(note, 2));
     const begun = await change(mirror, verb, force, false);
     const waits = begun.kind === "in-progress" && wish.waitSeconds !== null;
-    const outcome = waits ? await waitFor(mirror, verb, begun, wish.waitSeconds ?? 0) : begun;
+    const outcome = waits ? await waitFor(mirror.pair, verb, begun, wish.waitSeconds ?? 0) : begun;
     return tellOutcome(io, json, verb, mirror, outcome, notes);
   } finally {
     busy.delete(lockPath(config, mirror.config.name));

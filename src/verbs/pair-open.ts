@@ -1,7 +1,7 @@
 /** The mirrors of the configuration as pairs: at which end this host stands, and its provider. */
 import path from "node:path";
 import type { Config, MirrorConfig } from "../core/base/config.ts";
-import { ownEnd, takesPart } from "../core/base/devices.ts";
+import { devicesOf, ownEnd, takesPart } from "../core/base/devices.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { realClock } from "../host/clock.ts";
 import { loadDeviceFile } from "../host/device-file.ts";
@@ -49,11 +49,15 @@ export async function mirrorNamed(config: Config, name: string): Promise<MirrorF
   return { ok: false, refusal: { code: exitCodes.usage, message } };
 }
 
-/** In doubt it is: a device address file that cannot be read proves nothing. */
+/**
+ * In doubt it is: a device address file that cannot be read proves nothing. Where there is none,
+ * the agent's first start makes one of what the configuration calls installed.
+ */
 export function isInstalled(config: Config, { config: { name } }: Mirror): boolean {
   const filed = loadDeviceFile(config.stateFolder);
   if (!filed.ok) return true;
-  return filed.devices !== null && takesPart(filed.devices.registrations[name]);
+  const { registrations } = filed.devices ?? devicesOf(config, 0n);
+  return takesPart(registrations[name]);
 }
 
 export const lockPath = (config: Config, name: string): string =>

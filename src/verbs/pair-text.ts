@@ -101,7 +101,7 @@ function nextText({ state }: PairView, name: string, wantsRemote: boolean): stri
     case "suspended-by-error":
       return `next: mirrorbeat pair resync ${name}`;
     case "takeover":
-      return `next: mirrorbeat pair swap ${name}, or remove; both ends' owners must agree`;
+      return `next: mirrorbeat pair swap ${name} --force, or remove; both ends' owners must agree`;
     case "paired":
     case "copying":
     case "unknown":

@@ -1,9 +1,11 @@
 /** The verb beside an embedded copy, in this process; and where there is none, or another one. */
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { noDevices } from "../core/base/devices.ts";
+import { deviceFileName, deviceFileText } from "../host/device-file.ts";
 import type { JsonObject } from "../host/json-lines.ts";
 import { runCopy } from "../remotecopy/embedded/serve.ts";
 import { isConsoleText, runVerb } from "../testing/verb-run.ts";
@@ -12,7 +14,7 @@ import { pairVerb } from "./pair.ts";
 const limitMs = 15_000;
 const blockBytes = 4096;
 
-const configText = (folder: string, more: string) => `cluster = "bank"
+const configText = (folder: string, more: string, installed: boolean) => `cluster = "bank"
 key_file = "${folder}/authkey"
 run_folder = "${folder}/run"
 state_folder = "${folder}/state"
@@ -38,6 +40,7 @@ writer = "tokyo"
 reader = "osaka"
 pvol = "${folder}/pvol"
 svol = "${folder}/svol"
+installed = ${installed}
 [mirrors.pair]
 provider = "embedded"
 control = "${folder}/copy.sock"
@@ -60,12 +63,12 @@ type Stage = {
 };
 
 async function withStage(
-  { more = "", copy = true, tearMs = 0, blocks = 16 },
+  { more = "", copy = true, tearMs = 0, blocks = 16, installed = false },
   body: (stage: Stage) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-pair-"));
   const config = path.join(folder, "mirrorbeat.toml");
-  writeFileSync(config, configText(folder, more));
+  writeFileSync(config, configText(folder, more, installed));
   const [pvol, svol] = [path.join(folder, "pvol"), path.join(folder, "svol")];
   for (const [file, fill] of [[pvol, 1], [svol, 0]] as const) {
     writeFileSync(file, Buffer.alloc(blocks * blockBytes, fill));
@@ -230,6 +233,17 @@ test("an installed mirror: its split says what becomes of the path, its removal 
     assert.is(removed.code, 107);
     assert.match(removed.err, "deinstall");
     assert.is((await pair("remove", "t-o", "--yes", "--force")).code, 0);
+  }));
+
+test("no device address file yet: installed is what the configuration calls so", () =>
+  withStage({ installed: true }, async ({ pair, folder }) => {
+    await pair("create", "t-o", "--yes", "--wait", "10");
+    const removed = await pair("remove", "t-o", "--yes");
+    assert.is(removed.code, 107);
+    assert.match(removed.err, "deinstall");
+    mkdirSync(path.join(folder, "state"), { recursive: true });
+    writeFileSync(path.join(folder, "state", deviceFileName), deviceFileText(noDevices));
+    assert.is((await pair("remove", "t-o", "--yes")).code, 0, "a file without it");
   }));
 
 test("a wrong command line is one line and 64", async () => {

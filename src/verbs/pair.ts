@@ -1,10 +1,11 @@
-/** `pair`: the remote copy's pairs, asked and changed from the command line; needs no agent. */
+/** `pair`: the remote copy's pairs, asked and changed from the command line. Only `signal` needs an agent. */
 import type { Config, MirrorConfig } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { pairVerbs, type PairVerb } from "../core/base/pair-settings.ts";
 import { clientOptions, configFor } from "./agent-client.ts";
 import { type ChangeWish, changeVerb } from "./pair-change.ts";
 import { answerObject, codeOfFault, type Mirror, mirrorNamed, openMirror } from "./pair-open.ts";
+import { signalVerb, signalWaitSecondsMax } from "./pair-signal.ts";
 import { type Listed, listText, queryText } from "./pair-text.ts";
 import { parseVerbArgs, usageError } from "./verb-args.ts";
 import type { VerbIo } from "./verb-io.ts";
@@ -13,10 +14,11 @@ const help = `mirrorbeat pair list [OPTIONS]
 mirrorbeat pair query MIRROR [--remote] [OPTIONS]
 mirrorbeat pair create|split|resync|swap|takeover|remove MIRROR
                 [--yes] [--dry-run] [--force] [--wait SECONDS] [OPTIONS]
+mirrorbeat pair signal MIRROR [--yes] [--force] [--wait SECONDS] [OPTIONS]
 
   The pairs of the heartbeat mirrors, by the array's own interface: whatever
-  [mirrors.pair] of the configuration names. No agent is needed, but this
-  site's array. Ask for a change at the end where your array wants it.
+  [mirrors.pair] of the configuration names. No agent is needed (but for
+  signal), but this site's array. Ask for a change at the end where your array wants it.
 
   list      each mirror: state, role, volume, identity
   query     one of them; --remote: the other end's view as well
@@ -28,13 +30,19 @@ mirrorbeat pair create|split|resync|swap|takeover|remove MIRROR
             consent. Never for heartbeats: needs --force
   remove    end the pair; where the mirror is installed it needs --force
 
+  signal    at the writer, by its agent: split the pair for a moment, as a sign
+            to the other site, whose agent answers by splitting one of its own
+            if the configuration allows it (answer_signals). No answer proves
+            nothing. At most once a minute; over the last path needs --force
+
   A change is sent only to the volume whose identity is configured. What became
   of it is told by the state after it, never by a command's exit code.
 
   --yes           do it; without it the array's commands are only shown
   --dry-run       only show them, exit 0
   --force         accept what the command calls a risk
-  --wait SECONDS  where it has to be copied: wait until it is paired
+  --wait SECONDS  where it has to be copied: wait until it is paired;
+                  signal: for the answer, default 3 pair polls and 15 s
   --json          for programs: one object with "schema": 1
   --config FILE, --host NAME   as everywhere
 
@@ -46,7 +54,7 @@ exit codes
   77 another volume, no identity configured, or not permitted
   78 configuration   107 needs --force
   112 sent, and what became of it is not known: query it
-  124 no answer in time
+  124 no answer in time; signal: not answered, which proves nothing
 `;
 const options = {
   ...clientOptions,
@@ -70,13 +78,16 @@ function wordsFault(positionals: readonly string[], values: Values): string | nu
   const [word, name, more] = positionals;
   if (word === undefined) return "list, query, or a change is missing";
   const isChange = isPairVerb(word);
-  if (!isChange && word !== "list" && word !== "query") return `no such word: ${word}`;
+  const isKnown = isChange || word === "list" || word === "query" || word === "signal";
+  if (!isKnown) return `no such word: ${word}`;
   if (word === "list" && name !== undefined) return `unexpected '${name}'`;
   if (word !== "list" && name === undefined) return `${word} needs the name of a mirror`;
   if (more !== undefined) return `unexpected '${more}'`;
   if (values.remote && word !== "query") return "--remote goes with query";
   for (const key of ["yes", "force", "dry-run", "wait"] as const) {
-    if (values[key] !== undefined && !isChange) return `--${key} goes with a change`;
+    const isWithSignal = word === "signal" && key !== "dry-run";
+    if (values[key] !== undefined && !isChange && !isWithSignal)
+      return `--${key} goes with a change`;
   }
   return values.yes && values["dry-run"] ? "--yes and --dry-run exclude each other" : null;
 }
@@ -164,6 +175,13 @@ export async function pairVerb(args: readonly string[], io: VerbIo): Promise<Exi
   const { config } = loaded;
   const [word = "list", name = ""] = positionals;
   if (word === "list") return list(config, values.json === true, io);
+  if (word === "signal") {
+    if ((waitSeconds ?? 0) > signalWaitSecondsMax) {
+      return usageError(io, verb, `--wait of a signal takes 1 to ${signalWaitSecondsMax} seconds`);
+    }
+    const wish = { yes: values.yes === true, force: values.force === true, waitSeconds };
+    return signalVerb(config, name, { ...wish, json: values.json === true }, io);
+  }
   const found = await mirrorNamed(config, name);
   if (!found.ok) {
     const { code, message } = found.refusal;

@@ -57,7 +57,12 @@ export async function runVerb(args: readonly string[], io: VerbIo): Promise<Exit
     for (const fault of loaded.faults) io.err(`mirrorbeat run: ${faultLine(fault)}\n`);
     return loaded.code;
   }
-  const { code, refusal } = await runAgent({ config: loaded.config, version, engine });
+  const { code, refusal } = await runAgent({
+    config: loaded.config,
+    configFile: file,
+    version,
+    engine,
+  });
   if (refusal) io.err(`mirrorbeat run: ${refusal.message}\n`);
   return code;
 }

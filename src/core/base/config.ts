@@ -70,6 +70,8 @@ export type MirrorConfig = {
   readonly enabled: boolean;
   /** false: it takes no part before `mirrorbeat install` at its writing site. */
   readonly installed: boolean;
+  /** Its writing site may split its pair for a moment, to answer a signal of the reading one. */
+  readonly answerSignals: boolean;
   readonly pair: PairConfig;
 };
 

@@ -39,6 +39,12 @@ export type Devices = {
   readonly command: Command | null;
   readonly commandSeen: bigint;
   readonly commandDone: bigint;
+  /** The one before: whoever gave it may not have seen the receipt yet. */
+  readonly commandDoneBefore: bigint;
+  /** Mirrors whose pair this host has split for a signal, or is about to. */
+  readonly splitForSignal: readonly string[];
+  /** The highest generation of the configuration that was ever in use here. */
+  readonly generation: number;
 };
 
 export const noDevices: Devices = {
@@ -46,6 +52,9 @@ export const noDevices: Devices = {
   command: null,
   commandSeen: 0n,
   commandDone: 0n,
+  commandDoneBefore: 0n,
+  splitForSignal: [],
+  generation: 0,
 };
 
 /** The volume of a mirror at this host's site; null where the mirror does not touch the site. */
@@ -67,7 +76,13 @@ export function devicesOf(config: Config, nowNs: bigint): Devices {
     if (!own || !mirror.installed) continue;
     registrations[mirror.name] = { ...own, volumeId: null, state: "enabled", sinceNs: nowNs };
   }
-  return { ...noDevices, registrations };
+  return { ...noDevices, registrations, generation: config.generation };
+}
+
+/** With one more command carried out. */
+export function withDone(devices: Devices, number: bigint): Devices {
+  if (devices.commandDone === number) return devices;
+  return { ...devices, commandDone: number, commandDoneBefore: devices.commandDone };
 }
 
 /**
@@ -83,15 +98,17 @@ export function takesPart(registration: Registration | undefined): boolean {
 const counterShift = 24n;
 
 /**
- * Whether a host that has done `done` has done `number` too. It gives a command with a higher
- * counter only after it did the one before; with the same counter the two were given at once, and
- * one says nothing of the other.
+ * Above all that is known; counted in seconds of the wall clock where that is more, so that a host
+ * whose file was lost does not give a number a second time.
  */
-export function includesCommand(done: bigint, number: bigint): boolean {
-  return done === number || done >> counterShift > number >> counterShift;
-}
-
-export function nextCommandNumber(highest: bigint, siteId: number, slot: number): bigint {
-  const counter = (highest >> counterShift) + 1n;
+export function nextCommandNumber(
+  highest: bigint,
+  siteId: number,
+  slot: number,
+  wallNs: bigint,
+): bigint {
+  const next = (highest >> counterShift) + 1n;
+  const seconds = wallNs / 1_000_000_000n;
+  const counter = seconds > next ? seconds : next;
   return (counter << counterShift) | (BigInt(siteId) << 16n) | BigInt(slot);
 }

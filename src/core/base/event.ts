@@ -29,6 +29,7 @@ export const eventKinds = {
   restart: "a peer host began anew",
   left: "a peer host left as planned, or was switched off",
   pair: "the state of a remote-copy pair changed",
+  signal: "a step of a signal by a pair's state: the pair is split for it, and resynchronised",
   rejected: "sectors or datagrams were not believed, by reason",
   health: "this observer's own health changed between fit and unfit",
   mirror: "a step of installing or removing a heartbeat mirror",

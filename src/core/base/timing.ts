@@ -185,6 +185,33 @@ export function takeoverPublishLimitMs(timing: Timing): number {
   return Math.max(10_000, 4 * timing.writeLimitMs);
 }
 
+/** So long a pair is split at the most to wait for the answer. */
+export const signalWaitMaxMs = 600_000;
+
+/** A mirror's pair is split for a signal that was asked for at most once in this time. */
+export const signalEveryMs = 60_000;
+
+/**
+ * How long a pair that is split for a signal stays so, that every host which asks its array looks
+ * at it meanwhile: two pair polls, and the time that an array's answer takes by default.
+ */
+export function signalHoldMs(timing: Timing): number {
+  return 2 * timing.pairPollMs + 2000;
+}
+
+/** How long an answer is waited for: each site sees it with a poll, and each array takes its time. */
+export function signalWaitMs(timing: Timing): number {
+  return 3 * timing.pairPollMs + 15_000;
+}
+
+/**
+ * How long a pair must have been whole before it is split for an answer. An answer that is taken
+ * for a signal would come back sooner: after two polls, and one change within its deadline.
+ */
+export function signalRestMs(timing: Timing, changeLimitMs: number): number {
+  return signalEveryMs + 4 * timing.pairPollMs + changeLimitMs;
+}
+
 /** Every timing of the volume's superblock and of the records, in a fixed order, for comparing. */
 export const sharedTimings = [
   "intervalMs",

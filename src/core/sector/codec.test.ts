@@ -56,7 +56,7 @@ test("any record comes back as it was written", () => {
   const rest = fc.record({
     bootId: uuid,
     hostName: name,
-    noticeText: fc.stringMatching(/^[ -~]{0,112}$/),
+    noticeText: fc.stringMatching(/^[ -~]{0,104}$/),
     groups: fc.array(group, { minLength: 6, maxLength: 6 }),
   });
   fc.assert(

@@ -81,6 +81,10 @@ export const commandFaults = {
   volume: 2,
   /** The device address file could not be written. */
   file: 3,
+  /** Its configuration has the mirror switched off. */
+  off: 4,
+  /** The staged configuration does not fit what is installed there, or drops a host that beats. */
+  config: 5,
 } as const;
 
 function namesOf(codes: Readonly<Record<string, number>>): Readonly<Record<number, string>> {
@@ -219,7 +223,13 @@ export const recordLayout = checkLayout(
     { name: "noticeCode", at: 0x134, kind: "u16", note: "what failed" },
     { name: "noticeSeverity", at: 0x136, kind: "u16", note: "syslog severity" },
     { name: "noticeSerial", at: 0x138, kind: "u64", note: "number of the notice" },
-    { name: "noticeText", at: 0x140, kind: "text", length: 112, note: "for people" },
+    { name: "noticeText", at: 0x140, kind: "text", length: 104, note: "for people" },
+    {
+      name: "commandDoneBefore",
+      at: 0x1a8,
+      kind: "u64",
+      note: "the command carried out before `commandDone`",
+    },
     {
       name: "command",
       at: 0x1b0,

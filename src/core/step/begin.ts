@@ -2,9 +2,11 @@
 import { type Command, type Devices, devicesOf, takesPart } from "../base/devices.ts";
 import { type Config, ownHost, ownSite, siteNamed } from "../base/config.ts";
 import { assert } from "../base/assert.ts";
+import { signalHoldMs } from "../base/timing.ts";
 import { ownerOf, termOf } from "../decision.ts";
 import { beginSighting, beginWatch, type Sighting } from "../observation.ts";
 import type { Position } from "../record.ts";
+import { resumedSignals } from "./signal.ts";
 import { type Installation, networkPath, type PathState, type Peer, type State } from "./state.ts";
 
 export type Switches = {
@@ -187,6 +189,11 @@ export function begin(setup: Setup): State {
     storing: null,
     installation: resumed(devices, setup.nowMs),
     lastInstallation: null,
+    signals: resumedSignals(
+      devices.splitForSignal,
+      setup.nowMs,
+      setup.nowMs + signalHoldMs(config.timing),
+    ),
     refusedCommand: null,
     probes: {},
     halfDone: ours && setup.halfDone,

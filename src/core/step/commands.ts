@@ -5,7 +5,7 @@
  *
  * Only a host that beats is obeyed. An old volume may hold the last word of a host long dead.
  */
-import { type Command, type CommandKind, includesCommand } from "../base/devices.ts";
+import type { Command, CommandKind } from "../base/devices.ts";
 import { unjudgedLimitMs } from "../base/timing.ts";
 import { comparePositions } from "../record.ts";
 import { commandKinds, type HeartbeatRecord } from "../sector/layout.ts";
@@ -17,8 +17,13 @@ const kindOf = new Map<number, CommandKind>(
 
 export type Told = { readonly host: string; readonly site: string; readonly told: CommandsTold };
 
-export function peerBeats(peer: Peer): boolean {
-  return Object.values(peer.sightings).some(({ status }) => status === "ok");
+export type Telling = ReadonlyMap<string, Told>;
+
+/** On a path that is on; what is switched off keeps the last state that it had. */
+export function peerBeats(state: State, peer: Peer): boolean {
+  return Object.entries(peer.sightings).some(
+    ([path, { status }]) => status === "ok" && state.paths[path]?.enabled,
+  );
 }
 
 function siblingBeats(state: State, sibling: Sibling): boolean {
@@ -27,17 +32,18 @@ function siblingBeats(state: State, sibling: Sibling): boolean {
 }
 
 /** What every other host that beats tells; a host that is switched off here counts too. */
-export function tellingHosts(state: State): readonly Told[] {
+export function tellingHosts(state: State): Telling {
   const { site } = state.config.self;
-  const peers = state.peers.flatMap((peer) =>
-    peer.word && peerBeats(peer)
-      ? [{ host: peer.host.name, site: peer.host.site, told: peer.word }]
-      : [],
-  );
-  const siblings = Object.entries(state.siblings).flatMap(([host, sibling]) =>
-    siblingBeats(state, sibling) ? [{ host, site, told: sibling.told }] : [],
-  );
-  return [...peers, ...siblings];
+  const telling = new Map<string, Told>();
+  for (const peer of state.peers) {
+    const { name: host, site: from } = peer.host;
+    if (peer.word && peerBeats(state, peer))
+      telling.set(host, { host, site: from, told: peer.word });
+  }
+  for (const [host, sibling] of Object.entries(state.siblings)) {
+    if (siblingBeats(state, sibling)) telling.set(host, { host, site, told: sibling.told });
+  }
+  return telling;
 }
 
 export function commandOf(told: CommandsTold): Command | null {
@@ -48,11 +54,11 @@ export function commandOf(told: CommandsTold): Command | null {
 
 /** The command with the highest number; null where there is none above that one. */
 export function newestCommand(
-  hosts: readonly Told[],
+  hosts: Telling,
   above: bigint,
 ): { readonly command: Command; readonly host: string } | null {
   let newest: { readonly command: Command; readonly host: string } | null = null;
-  for (const { host, told } of hosts) {
+  for (const { host, told } of hosts.values()) {
     const command = commandOf(told);
     if (command && command.number > (newest?.command.number ?? above)) newest = { command, host };
   }
@@ -107,8 +113,26 @@ export function neededHosts(state: State, command: Command): readonly Needed[] {
     .filter(({ host }) => host !== state.config.self.host && !off.has(host));
 }
 
-export function hasDone({ told: { commandDone } }: Told, { number }: Command): boolean {
-  return includesCommand(commandDone, number);
+/** Exactly this one, last or before that: a higher number says nothing of it. */
+export function hasDone(host: Told | undefined, { number }: Command): boolean {
+  return host?.told.commandDone === number || host?.told.commandDoneBefore === number;
+}
+
+/** Commands of others, and of this host, that not all have carried out yet. */
+export function openCommands(state: State, hosts: Telling): readonly string[] {
+  const isDone = (command: Command, by: string): boolean =>
+    state.devices.commandDone === command.number &&
+    neededHosts(state, command).every(
+      ({ host }) => host === by || hasDone(hosts.get(host), command),
+    );
+  const others = [...hosts.values()].flatMap(({ host, told }) => {
+    const command = commandOf(told);
+    // All but the one who gave it have done it; that it has not heard so yet is no hindrance.
+    if (!command || isDone(command, host)) return [];
+    return [`${host}'s ${command.kind} of ${command.mirror}`];
+  });
+  const { command } = state.devices;
+  return command ? [`this host's ${command.kind} of ${command.mirror}`, ...others] : others;
 }
 
 export function silentHosts(

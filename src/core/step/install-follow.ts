@@ -2,22 +2,24 @@
  * Installing and removing as hosts do it with each other: commands taken up, receipts seen.
  * Everything is told by the newest records of those that beat; see commands.ts.
  */
-import { type Command, type Devices, ownEnd } from "../base/devices.ts";
+import { type MirrorConfig, ownHost } from "../base/config.ts";
+import { type Command, type Devices, nextCommandNumber, ownEnd } from "../base/devices.ts";
 import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
 import { commandFaults } from "../sector/layout.ts";
 import {
   hasDone,
+  highestNumber,
   neededHosts,
   newestCommand,
   probe,
   silentHosts,
   silentText,
-  type Told,
+  type Telling,
   tellingHosts,
 } from "./commands.ts";
 import { ending, mirrorNamed, only, perform, told } from "./install.ts";
-import { digestName } from "./reconfigure.ts";
+import { beatingDropped, digestName, stageFault } from "./reconfigure.ts";
 import type { Action, Input, Installation, State, Step } from "./state.ts";
 
 /** Why it is not done: for people who wait. */
@@ -27,7 +29,7 @@ export function waitingFor(state: State): readonly string[] {
   if (installation.phase !== "announcing") {
     return installation.fault ? [installation.fault.text] : [];
   }
-  const hosts = new Map(tellingHosts(state).map((each) => [each.host, each]));
+  const hosts = tellingHosts(state);
   return silentHosts(state, installation).map((host) => {
     const telling = hosts.get(host);
     if (!telling) return `${host}: silent`;
@@ -45,19 +47,40 @@ function faultText(code: number): string {
       return "cannot open its volume; is the pair made, and copied?";
     case commandFaults.file:
       return "cannot write its device address file";
+    case commandFaults.off:
+      return "its configuration has the mirror switched off";
+    case commandFaults.config:
+      return "the staged configuration does not fit what it has, or drops a host that beats";
     default:
       return "is at it";
   }
 }
 
-function seeReceipts(state: State, hosts: readonly Told[], wallNs: bigint): Step {
+/** A host that has seen higher numbers never hears ours: ours was lost, or given too early. */
+function isAhead(hosts: Telling, needed: readonly { readonly host: string }[], number: bigint) {
+  return needed.some(({ host }) => {
+    const telling = hosts.get(host)?.told;
+    return telling !== undefined && telling.commandSeen > number && telling.command === 0n;
+  });
+}
+
+/** Given again under a number that all will hear; what is done already is done again. */
+function renumbered(state: State, installation: Installation, wallNs: bigint): Step {
+  const { slot } = ownHost(state.config);
+  const number = nextCommandNumber(highestNumber(state), state.ownSiteId, slot, wallNs);
+  const command = { ...installation.command, number };
+  const phase = givingPhase[command.kind];
+  const next: Installation = { ...installation, command, phase, acknowledged: [] };
+  return perform({ ...state, installation: next }, wallNs);
+}
+
+function seeReceipts(state: State, hosts: Telling, wallNs: bigint): Step {
   const { installation } = state;
   if (installation?.phase !== "announcing") return only(state);
   const { command, acknowledged } = installation;
   const needed = neededHosts(state, command);
-  const done = needed.filter(({ host }) =>
-    hosts.some((each) => each.host === host && hasDone(each, command)),
-  );
+  if (isAhead(hosts, needed, command.number)) return renumbered(state, installation, wallNs);
+  const done = needed.filter(({ host }) => hasDone(hosts.get(host), command));
   const fresh = done.filter(({ host }) => !acknowledged.includes(host));
   const events = fresh.map(({ host }) => told(installation, "acknowledged", { host }));
   const known = [...acknowledged, ...fresh.map(({ host }) => host)];
@@ -67,8 +90,8 @@ function seeReceipts(state: State, hosts: readonly Told[], wallNs: bigint): Step
   const isFar = (site: string): boolean =>
     mirror ? site === mirror.reader : site !== state.config.self.site;
   const readerDone = needed.some(({ host, site }) => isFar(site) && known.includes(host));
-  const living = new Set(hosts.map(({ host }) => host));
-  const allLiving = needed.every(({ host }) => known.includes(host) || !living.has(host));
+  const acked = new Set(known);
+  const allLiving = needed.every(({ host }) => acked.has(host) || !hosts.has(host));
   if (!readerDone || !allLiving) return { state: seen, actions: [], events };
   const finished =
     command.kind === "deactivate" ? removed(seen, next, wallNs) : installed(seen, next);
@@ -97,21 +120,35 @@ const firstPhase = {
   deactivate: "draining",
   reconfigure: "switching",
 } as const;
+/** The phase that writes the command into the device address file, before it is announced. */
+const givingPhase = {
+  activate: "enabling",
+  deactivate: "draining",
+  reconfigure: "switching",
+} as const;
 const receivedStep = {
   activate: "activation-received",
   deactivate: "deactivation-received",
   reconfigure: "switch-received",
 } as const;
 
-/** Whether the configuration that the command names is staged here, or in use already. */
-function isHeld({ staged, configDigest }: State, { mirror }: Command): boolean {
-  return (
-    mirror === digestName(configDigest) || (staged !== null && mirror === digestName(staged.digest))
-  );
+/** Why this host cannot carry the command out at all; 0 where it can. */
+function refusalOf(state: State, command: Command, mirror: MirrorConfig | undefined): number {
+  if (command.kind !== "reconfigure") {
+    if (!mirror) return commandFaults.unknown;
+    return command.kind === "activate" && !mirror.enabled ? commandFaults.off : commandFaults.none;
+  }
+  const { staged, configDigest } = state;
+  if (command.mirror === digestName(configDigest)) return commandFaults.none;
+  if (!staged || command.mirror !== digestName(staged.digest)) return commandFaults.unknown;
+  const fits = stageFault(state, staged.config) === null;
+  return fits && beatingDropped(state, staged.config).length === 0
+    ? commandFaults.none
+    : commandFaults.config;
 }
 
 /** Takes up the newest command of another host, if there is one that is not done. */
-function follow(state: State, hosts: readonly Told[], wallNs: bigint): Step {
+function follow(state: State, hosts: Telling, wallNs: bigint): Step {
   const { devices, installation } = state;
   const above =
     devices.commandDone > devices.commandSeen ? devices.commandDone : devices.commandSeen;
@@ -124,10 +161,10 @@ function follow(state: State, hosts: readonly Told[], wallNs: bigint): Step {
   if (installation?.waiting) return only(state); // one thing after the other
   const mirror = mirrorNamed(state, command.mirror);
   const seen: State = { ...state, devices: { ...devices, commandSeen: command.number } };
-  const known = command.kind === "reconfigure" ? isHeld(state, command) : mirror !== undefined;
-  if (!known) {
-    const refusedCommand = { number: command.number, code: commandFaults.unknown };
-    const reason = mirror ? "" : "there is no such mirror, or staged configuration, here";
+  const code = refusalOf(state, command, mirror);
+  if (code !== commandFaults.none) {
+    const refusedCommand = { number: command.number, code };
+    const reason = faultText(code);
     const fields = { mirror: command.mirror, step: "refused", from: host, reason };
     const event: CoreEvent = { level: "warning", ev: "mirror", fields };
     return { state: { ...seen, refusedCommand }, actions: [], events: [event] };
@@ -144,27 +181,31 @@ function follow(state: State, hosts: readonly Told[], wallNs: bigint): Step {
     volumeId: null,
   };
   const step = receivedStep[command.kind];
-  const superseded = installation?.issuer ? supersededBy(seen, installation, host) : seen;
-  const begun = perform({ ...superseded, installation: next }, wallNs);
-  return { ...begun, events: [told(next, step, { from: host }), ...begun.events] };
+  const superseded = installation?.issuer ? supersededBy(seen, installation, host) : only(seen);
+  const begun = perform({ ...superseded.state, installation: next }, wallNs);
+  const received = told(next, step, { from: host });
+  return { ...begun, events: [...superseded.events, received, ...begun.events] };
 }
 
-function supersededBy(state: State, installation: Installation, host: string): State {
+/** Whoever gave the older one may have left: the journal says that it does not go on. */
+function supersededBy(state: State, installation: Installation, host: string): Step {
   const { command } = installation;
   const message = `not all have carried it out: ${host} gave a newer command; run it again`;
   const devices = { ...state.devices, command: null };
-  return { ...state, devices, lastInstallation: { command, code: exitCodes.tryLater, message } };
+  const lastInstallation = { command, code: exitCodes.tryLater, message };
+  const event: CoreEvent = {
+    ...told(installation, "superseded", { by: host }),
+    level: "warning",
+  };
+  return { ...only({ ...state, devices, lastInstallation }), events: [event] };
 }
 
 /** A command that every host has carried out is given no longer. */
-function retire(state: State, hosts: readonly Told[]): Step {
+function retire(state: State, hosts: Telling): Step {
   const { command } = state.devices;
   if (!command || state.installation || state.storing) return only(state);
   const needed = neededHosts(state, command);
-  const all = needed.every(({ host }) =>
-    hosts.some((each) => each.host === host && hasDone(each, command)),
-  );
-  if (!all) return only(state);
+  if (!needed.every(({ host }) => hasDone(hosts.get(host), command))) return only(state);
   const storing: Devices = { ...state.devices, command: null };
   return {
     state: { ...state, storing },
@@ -198,7 +239,9 @@ export function settleInstallation(state: State, wallNs: bigint): Step {
 
 /** A volume that is not installed was looked at: its writer may command that it be. */
 export function seeProbe(state: State, input: Extract<Input, { kind: "probe" }>): Step {
-  const { probes, told: hosts } = probe(state, input.mirror, input.records);
+  const { probes, told: found } = probe(state, input.mirror, input.records);
+  const hosts = new Map(tellingHosts(state));
+  for (const each of found) hosts.set(each.host, each);
   return chain(
     { ...state, probes },
     (s) => seeReceipts(s, hosts, input.wallNs),

@@ -2,9 +2,9 @@
 import { type Command, nextCommandNumber, ownEnd } from "../base/devices.ts";
 import { type MirrorConfig, ownHost } from "../base/config.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
-import { highestNumber, neededHosts, newestCommand, tellingHosts } from "./commands.ts";
+import { highestNumber, neededHosts, openCommands, tellingHosts } from "./commands.ts";
 import { mirrorNamed, perform } from "./install.ts";
-import { digestName, stageFault } from "./reconfigure.ts";
+import { beatingDropped, digestName, silentDropped, stageFault } from "./reconfigure.ts";
 import {
   type Action,
   type Input,
@@ -65,25 +65,43 @@ function switchFaultOf(state: State, force: boolean): Refused | null {
   if (!state.selfEnabled) {
     return { code: exitCodes.tryLater, message: "this host is switched off; enable it first" };
   }
+  const misfit = stageFault(state, staged.config);
+  if (misfit !== null) return { code: exitCodes.config, message: misfit };
+  const alive = beatingDropped(state, staged.config);
+  if (alive.length > 0) {
+    const message = `it takes out hosts that beat: ${alive.join(", ")}; stop them in order first`;
+    return { code: exitCodes.tryLater, message };
+  }
   const waits = unstagedHosts(state, staged);
-  if (waits.length === 0 || force) return null;
-  const message = `not yet: ${waits.join(", ")}; stage it there, or leave them behind by --force`;
-  return { code: exitCodes.tryLater, message };
+  const behind = waits.filter(({ beats }) => beats || !force).map(({ text }) => text);
+  if (behind.length > 0) {
+    const message = `not yet: ${behind.join(", ")}; stage it there, or leave the silent by --force`;
+    return { code: exitCodes.tryLater, message };
+  }
+  const unsure = silentDropped(state, staged.config);
+  if (unsure.length === 0 || force) return null;
+  const message =
+    `it takes out hosts that never said goodbye: ${unsure.join(", ")}; if one of them serves, ` +
+    "nobody would count it any more. --force, once they are surely down";
+  return { code: exitCodes.unsafe, message };
 }
 
+export type Unstaged = { readonly text: string; readonly beats: boolean };
+
 /** Hosts that do not have it staged, each with the reason, as far as records tell. */
-export function unstagedHosts(state: State, staged: Staged): readonly string[] {
-  const telling = new Set(tellingHosts(state).map(({ host }) => host));
+export function unstagedHosts(state: State, staged: Staged): readonly Unstaged[] {
+  const telling = tellingHosts(state);
   const digests = new Map<string, number>([
     ...state.peers.map(({ host, word }) => [host.name, word?.stagedDigest ?? 0] as const),
     ...Object.entries(state.siblings).map(([name, { staged: digest }]) => [name, digest] as const),
   ]);
   const all: Command = { number: 0n, kind: "reconfigure", mirror: "" };
-  return neededHosts(state, all).flatMap(({ host }) => {
+  return neededHosts(state, all).flatMap(({ host }): readonly Unstaged[] => {
     if (!staged.config.sites.some(({ hosts }) => hosts.some(({ name }) => name === host)))
       return [];
-    if (!telling.has(host)) return [`${host} is silent`];
-    return digests.get(host) === staged.digest ? [] : [`${host} has not staged the same`];
+    if (!telling.has(host)) return [{ text: `${host} is silent`, beats: false }];
+    if (digests.get(host) === staged.digest) return [];
+    return [{ text: `${host} has not staged the same`, beats: true }];
   });
 }
 
@@ -156,27 +174,46 @@ export function requestInstallation(state: State, input: Request): Step {
   if (installation && isSame(installation, input)) {
     return { state, actions: [answer(exitCodes.ok, "under way already")], events: [] };
   }
-  // What waits for silent hosts gives way; what is being written does not.
-  if (installation && (!installation.issuer || installation.phase !== "announcing")) {
-    const { mirror, kind } = installation.command;
-    const message = `busy: ${kind} of ${mirror} is under way; look at \`mirrorbeat status\``;
-    return { state, actions: [answer(exitCodes.tryLater, message)], events: [] };
-  }
-  const { commandSeen } = state.devices;
-  const unheard = newestCommand(tellingHosts(state), commandSeen);
-  if (unheard && input.what !== "deinstall-local") {
-    const message = `busy: a command of ${unheard.host} comes first; try again in a moment`;
-    return { state, actions: [answer(exitCodes.tryLater, message)], events: [] };
+  const busy = busyText(state, input);
+  if (busy !== null) {
+    return { state, actions: [answer(exitCodes.tryLater, busy)], events: [] };
   }
   const begun = beginAsIssuer(state, input.what, input.mirror, input.wallNs);
   return { ...begun, actions: [answer(exitCodes.ok, "begun"), ...begun.actions] };
+}
+
+/** Why nothing can be begun now; null where it can. */
+function busyText(state: State, { what, force }: Request): string | null {
+  const { installation } = state;
+  // A host that follows another, and cannot, takes it up again afterwards.
+  const givesWay =
+    installation !== null &&
+    installation.waiting === null &&
+    (installation.issuer ? installation.phase === "announcing" : installation.fault !== null);
+  if (state.storing !== null || (installation && !givesWay)) {
+    const { mirror, kind } = installation?.command ?? {
+      mirror: "another mirror",
+      kind: "a change",
+    };
+    return `busy: ${kind} of ${mirror} is under way; look at \`mirrorbeat status\``;
+  }
+  if (what === "deinstall-local") return null;
+  const hosts = tellingHosts(state);
+  const open = openCommands(state, hosts);
+  if (open.length === 0 || force) return null;
+  return (
+    `not all have carried out ${open.join(", ")}; wait, or drop it by --force: a host that is ` +
+    "silent now will not hear of it"
+  );
 }
 
 function beginAsIssuer(state: State, what: InstallWish, mirror: string, wallNs: bigint): Step {
   const own = ownHost(state.config);
   const local = what === "deinstall-local";
   const subject = what === "reconfigure" && state.staged ? digestName(state.staged.digest) : mirror;
-  const number = local ? 0n : nextCommandNumber(highestNumber(state), state.ownSiteId, own.slot);
+  const number = local
+    ? 0n
+    : nextCommandNumber(highestNumber(state), state.ownSiteId, own.slot, wallNs);
   const kind = commandKind[what];
   const installation: Installation = {
     command: { number, kind, mirror: subject },

@@ -35,7 +35,7 @@ export function installationStatus(state: State) {
           generation: state.staged.config.generation,
           digest: digestName(state.staged.digest),
           /** Why it cannot be switched to yet. */
-          waitingFor: unstagedHosts(state, state.staged),
+          waitingFor: unstagedHosts(state, state.staged).map(({ text }) => text),
         }
       : null,
     generation: state.config.generation,
@@ -54,7 +54,7 @@ const hex = (id: number): string => (id >>> 0).toString(16).padStart(8, "0");
 
 /** Who holds the same keys as this host, and who signs with which: before keys are changed. */
 export function keysStatus(state: State) {
-  const beating = new Set(tellingHosts(state).map(({ host }) => host));
+  const beating = tellingHosts(state);
   const peers = state.peers.map(({ host, word }) => ({ host: host.name, keys: word }));
   const siblings = Object.entries(state.siblings).map(([host, { keys }]) => ({ host, keys }));
   return {

@@ -236,6 +236,8 @@ test("two commands at once: the one with the higher number is carried out by all
   world.input("t1", { ...wish, id: 1, mirror: "spare" } as never);
   world.input("o1", { ...wish, id: 2, mirror: "other" } as never);
   world.run(30_000);
+  // Who gave the other one may have left: its journal tells that it does not go on.
+  assert.is(steps(world.agent("t1")).filter((step) => step === "superseded").length, 1);
   world.install("t1", "install", "spare");
   for (const name of ["t1", "o1"]) {
     assert.equal(

@@ -14,7 +14,7 @@
  *
  * Invariant: nothing is written to a volume that was not opened, and found to be ours, first.
  */
-import { type Devices, ownEnd, type Registration } from "../base/devices.ts";
+import { type Devices, ownEnd, type Registration, withDone } from "../base/devices.ts";
 import type { MirrorConfig } from "../base/config.ts";
 import type { CoreEvent, EventValue } from "../base/event.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
@@ -66,23 +66,28 @@ function devicesAfter(state: State, installation: Installation, wallNs: bigint):
     const registration = registrationFor(state, installation, wanted, wallNs);
     if (registration) registrations[mirror] = registration;
   };
-  const given =
-    issuer && number !== 0n ? { command, commandSeen: number, commandDone: number } : {};
+  const given: Devices = { ...withDone(devices, number), command, commandSeen: number };
+  const isGiven = issuer && number !== 0n;
+  const done = issuer ? devices : withDone(devices, number);
   switch (phase) {
     case "registering":
       put("registered");
       return { ...devices, registrations };
     case "enabling":
       put("enabled");
-      return { ...devices, registrations, ...(issuer ? given : { commandDone: number }) };
-    case "switching":
-      return { ...devices, ...(issuer ? given : { commandDone: number }) };
+      return { ...(isGiven ? given : done), registrations };
+    case "switching": {
+      const { staged, config } = state;
+      const isStaged = staged !== null && digestName(staged.digest) === mirror;
+      const { generation } = isStaged ? staged.config : config;
+      return { ...(isGiven ? given : done), generation };
+    }
     case "draining":
       if (registrations[mirror]) put("draining");
-      return { ...devices, registrations, ...given };
+      return { ...(isGiven ? given : devices), registrations };
     case "deregistering": {
       delete registrations[mirror];
-      return { ...devices, registrations, ...(issuer ? {} : { commandDone: number }) };
+      return { ...done, registrations };
     }
     case "opening":
     case "announcing":
@@ -108,16 +113,22 @@ export function perform(state: State, wallNs: bigint): Step {
     case "deregistering": {
       const storing = devicesAfter(state, installation, wallNs);
       // What drains at its reading end is not judged from this moment, whatever the file does.
-      const calm = installation.phase === "draining" ? drained(state, installation) : state;
+      const follows = installation.phase === "draining" && !installation.issuer;
+      const calm = follows ? drained(state, installation) : state;
       return {
         state: { ...calm, storing, installation: { ...installation, waiting: "file" } },
-        actions: [{ kind: "store-devices", devices: storing }],
+        actions: [...switchedOn(installation), { kind: "store-devices", devices: storing }],
         events: [],
       };
     }
     case "announcing":
       return only(state);
   }
+}
+
+/** What was switched off by hand before is on once it is installed: forgotten first. */
+function switchedOn({ phase, command }: Installation): readonly Action[] {
+  return phase === "enabling" ? [{ kind: "forget-switch", mirror: command.mirror }] : [];
 }
 
 function drained(state: State, { command }: Installation): State {
@@ -218,21 +229,21 @@ function phaseDone(state: State, installation: Installation, wallNs: bigint): St
       return go(state, "enabling", [told(installation, `${end}-registered`)]);
     case "enabling": {
       const on = switchPath(state, mirror, true);
-      const forget: Action = { kind: "forget-switch", mirror };
       const events = [told(installation, "enabled")];
       if (!issuer) {
         events.push(told(installation, "receipt-sent"));
-        return { state: { ...on, installation: null }, actions: [forget], events };
+        return { state: { ...on, installation: null }, actions: [], events };
       }
       events.push(told(installation, "activation-sent"));
-      const next = go(on, "announcing", events);
-      return { ...next, actions: [forget, ...next.actions] };
+      return go(on, "announcing", events);
     }
     case "switching":
       return switched(state, installation, wallNs);
     case "draining":
-      if (!issuer || number === 0n)
-        return go(state, "deregistering", [told(installation, "draining")]);
+      if (!issuer || number === 0n) {
+        const off = drained(state, installation);
+        return go(off, "deregistering", [told(installation, "draining")]);
+      }
       return go(state, "announcing", [
         told(installation, "draining"),
         told(installation, "deactivation-sent"),
@@ -262,7 +273,7 @@ function switched(state: State, installation: Installation, wallNs: bigint): Ste
   const { staged } = state;
   const isStaged = staged !== null && digestName(staged.digest) === installation.command.mirror;
   const next = isStaged ? reconfigured(state, staged) : state;
-  const actions: Action[] = isStaged ? [{ kind: "reconfigure", config: next.config }] : [];
+  const actions: Action[] = isStaged ? [{ kind: "reconfigure", before: state.config }] : [];
   const events = [told(installation, "switched", { generation: next.config.generation })];
   if (!installation.issuer) {
     return { state: { ...next, installation: null }, actions, events };

@@ -101,7 +101,7 @@ function viewFrom(state: State, peer: Peer, path: string, lags: readonly number[
 }
 
 /** Paths of ours on which that host says that it hears us. */
-function hearsUsOn(state: State, peer: Peer): readonly string[] {
+export function hearsUsOn(state: State, peer: Peer): readonly string[] {
   const lags = freshLags(state, peer) ?? [];
   return pathsTo(state.config, peer.host.site).filter(
     (_, index) => echoView(state, lags[index]) === "ok",

@@ -69,7 +69,7 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
 
 /** The command that this host gives, and what it has done of those that it was given. */
 function commandsOf({ devices, installation, refusedCommand }: State): CommandsTold {
-  const { command, commandSeen, commandDone } = devices;
+  const { command, commandSeen, commandDone, commandDoneBefore } = devices;
   const refused = refusedCommand?.number === commandSeen ? refusedCommand.code : 0;
   return {
     command: command?.number ?? 0n,
@@ -77,6 +77,7 @@ function commandsOf({ devices, installation, refusedCommand }: State): CommandsT
     commandMirror: command?.mirror ?? "",
     commandSeen,
     commandDone,
+    commandDoneBefore,
     commandFault: installation?.fault?.code ?? refused,
   };
 }

@@ -77,7 +77,8 @@ test("a host is added, and another removed, while all beat", () => {
   world.kill("t3");
   for (const name of ["t1", "t2", "o1"]) assert.is(world.stage(name, less).code, 0);
   world.run(3000);
-  assert.is(world.install("t1", "reconfigure", "")?.code, 0);
+  const taken = world.install("t1", "reconfigure", "");
+  assert.is(taken?.code, 0, taken?.message);
   world.run(120_000);
   assert.equal(
     world.agent("o1").state.peers.map(({ host }) => host.name),

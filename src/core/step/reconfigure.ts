@@ -13,7 +13,9 @@ import {
 import { sharedTimings } from "../base/timing.ts";
 import { ownEnd } from "../base/devices.ts";
 import { beginSighting } from "../observation.ts";
+import { states } from "../sector/layout.ts";
 import { allOn, begin } from "./begin.ts";
+import { tellingHosts } from "./commands.ts";
 import type { Peer, Staged, State } from "./state.ts";
 
 /**
@@ -62,6 +64,11 @@ function restartKey(now: Config, next: Config): string | null {
     [`sites.${now.self.site}.hosts.${now.self.host}.slot`, ownHost(now).slot, ownHost(next).slot],
     [`sites.${now.self.site}.hosts.${now.self.host}.address`, address(now), address(next)],
     [
+      `sites.${now.self.site}.hosts.${now.self.host}.beacon`,
+      ownHost(now).beacon,
+      ownHost(next).beacon,
+    ],
+    [
       "sites.id and role",
       now.sites.map(({ name, id, role }) => [name, id, role]),
       next.sites.map(({ name, id, role }) => [name, id, role]),
@@ -83,6 +90,10 @@ function movedHost(now: Config, next: Config): string | null {
       if (elsewhere && (elsewhere.slot !== host.slot || elsewhere.site !== host.site)) {
         return `${host.name} may not change its slot or site while it runs`;
       }
+      // Nobody counts a beacon among those that may serve.
+      if (elsewhere && elsewhere.beacon !== host.beacon) {
+        return `${host.name} may not become a beacon, or cease to be one, while it runs`;
+      }
     }
   }
   return null;
@@ -91,8 +102,11 @@ function movedHost(now: Config, next: Config): string | null {
 function changedMirror(state: State, next: Config): string | null {
   const key = (config: Config, mirror: MirrorConfig | undefined): string =>
     mirror
-      ? JSON.stringify([mirror.writer, mirror.reader, mirror.enabled, ownEnd(config, mirror)])
-      : "";
+      ? JSON.stringify([
+          mirror.writer, mirror.reader, mirror.enabled, ownEnd(config, mirror),
+          mirror.pvolWwid, mirror.svolWwid, mirror.pair,
+        ])
+      : ""; // biome-ignore format: one list
   for (const name of Object.keys(state.devices.registrations)) {
     const before = state.config.mirrors.find((mirror) => mirror.name === name);
     const after = next.mirrors.find((mirror) => mirror.name === name);
@@ -101,12 +115,40 @@ function changedMirror(state: State, next: Config): string | null {
     }
   }
   // The place of a mirror in its direction is its number in every record.
-  const order = (config: Config): string =>
-    config.mirrors.map(({ name, writer, reader }) => [name, writer, reader].join()).join(" ");
-  const kept = order({ ...next, mirrors: next.mirrors.slice(0, state.config.mirrors.length) });
-  return kept === order(state.config) || next.mirrors.length < state.config.mirrors.length
+  const wayOf = ({ name, writer, reader }: MirrorConfig): string => `${name} ${writer} ${reader}`;
+  const before = state.config.mirrors.map(wayOf);
+  const after = next.mirrors.map(wayOf);
+  const stay = before.filter((way) => after.includes(way));
+  return after.slice(0, stay.length).join() === stay.join()
     ? null
     : "new mirrors stand after the others, and the others stay in their order";
+}
+
+/** Hosts that the configuration takes out, though they beat: they may be active. */
+export function beatingDropped(state: State, next: Config): readonly string[] {
+  const hosts = tellingHosts(state);
+  return dropped(state, next).filter((name) => hosts.has(name));
+}
+
+/** Those that are silent, and did not say that they left. */
+export function silentDropped(state: State, next: Config): readonly string[] {
+  const hosts = tellingHosts(state);
+  return dropped(state, next).filter((name) => !hosts.has(name));
+}
+
+/** Hosts that are taken out and did not leave in order; a beacon cannot serve. */
+function dropped(state: State, next: Config): readonly string[] {
+  const stay = new Set(hostsOf(next).map(({ name }) => name));
+  const said = [
+    ...state.peers.map(({ host, word }) => [host.name, word?.state] as const),
+    ...Object.entries(state.siblings).map(([name, sibling]) => [name, sibling.state] as const),
+  ];
+  const isGone = (word: number | undefined): boolean =>
+    word === states.leaving || word === states.disabled;
+  const left = new Set(said.filter(([, word]) => isGone(word)).map(([name]) => name));
+  return hostsOf(state.config)
+    .filter(({ name, beacon }) => !beacon && !stay.has(name) && !left.has(name))
+    .map(({ name }) => name);
 }
 
 /** Why this configuration cannot be switched to while it runs; null where it can. */

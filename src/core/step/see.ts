@@ -3,7 +3,7 @@ import type { CoreEvent } from "../base/event.ts";
 import { comparePositions, isRegression, type Position } from "../record.ts";
 import { beginSighting, seeInvalid, seeRecord, type Sighting } from "../observation.ts";
 import { type EchoSector, type HeartbeatRecord, recordFlags, states } from "../sector/layout.ts";
-import { keptMarks } from "./publish.ts";
+import { keptMarks, pathsOffOf } from "./publish.ts";
 import type { EchoOfUs, Peer, Seen, State, Word } from "./state.ts";
 
 export type SeenPeer = { readonly peer: Peer; readonly events: readonly CoreEvent[] };
@@ -12,11 +12,12 @@ function wordOf(record: HeartbeatRecord): Word {
   const { incarnation, serial, nonce, term, state, role, flags, bootId } = record;
   const { intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest } = record;
   const { command, commandKind, commandMirror, keyRing, keyId } = record;
-  const { commandSeen, commandDone, commandFault } = record;
+  const { commandSeen, commandDone, commandDoneBefore, commandFault } = record;
   return {
     incarnation, serial, nonce, term, state, role, flags, bootId,
     intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest,
-    command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
+    command, commandKind, commandMirror, commandSeen, commandDone, commandDoneBefore,
+    commandFault,
     keyRing, keyId,
   }; // biome-ignore format: as in Word
 }
@@ -58,6 +59,11 @@ function wordEvents(state: State, peer: Peer, word: Word): CoreEvent[] {
   if (isGone(word) && was?.state !== word.state) {
     const how = word.state === states.leaving ? "planned stop" : "switched off";
     events.push({ level: "notice", ev: "left", fields: { ...who, how } });
+  }
+  const other = word.generation !== BigInt(state.config.generation) && !isSwitching(state, word);
+  if (other && was?.generation !== word.generation) {
+    const fields = { ...who, generation: word.generation, ours: state.config.generation };
+    events.push({ level: "warning", ev: "config", fields: { step: "differs", ...fields } });
   }
   const differs = word.timingDigest !== state.timingDigest && !isSwitching(state, word);
   if (differs && was?.timingDigest !== word.timingDigest) {
@@ -102,7 +108,9 @@ export function seePeerRecord(
   }
   const seen = withSighting(peer, path, seeRecord(sighting, watch, record, seenMs));
   const advanced = seen.sightings[path]?.position !== sighting.position;
-  const off = (record.flags & recordFlags.pathOff) !== 0;
+  // A path that is off for all stands in the mask; the flag alone means: off for us.
+  const masked = pathsOffOf(state.config, peer.host.site, record.pathsOff).includes(path);
+  const off = (record.flags & recordFlags.pathOff) !== 0 && !masked;
   const pathsOff = peer.pathsOff.filter((name) => name !== path);
   const moved: Peer = {
     ...seen,
@@ -111,8 +119,9 @@ export function seePeerRecord(
   if (!isNewer(record, peer)) return { peer: moved, events: [] };
   const word = wordOf(record);
   const echo = echoOfUs(state, ownSlot, echoes) ?? peer.echo;
-  const isOnAgain = peer.word !== null && (peer.word.pathsOff & ~word.pathsOff) !== 0;
-  const back = isOnAgain || hasBegunAnew(peer.word, word) ? watchedAnew(state, moved) : moved;
+  const back = hasBegunAnew(peer.word, word)
+    ? watchedAnew(state, moved, null)
+    : watchedAnew(state, moved, pathsOnAgain(state, peer, word));
   return { peer: { ...back, word, echo }, events: wordEvents(state, peer, word) };
 }
 
@@ -125,11 +134,19 @@ function hasBegunAnew(was: Word | null, word: Word): boolean {
   return was.incarnation !== word.incarnation || isGone(was);
 }
 
+/** Paths that were off by its word before, and are not any more. */
+function pathsOnAgain(state: State, { word: was, host }: Peer, word: Word): readonly string[] {
+  const on = (was?.pathsOff ?? 0) & ~word.pathsOff;
+  return pathsOffOf(state.config, host.site, on);
+}
+
 /** A host that comes back shows on one path first: the others are not silent, they are to come. */
-function watchedAnew(state: State, peer: Peer): Peer {
+function watchedAnew(state: State, peer: Peer, only: readonly string[] | null): Peer {
+  if (only?.length === 0) return peer;
   const sightings = Object.entries(peer.sightings).map(([path, sighting]) => {
     const watch = state.paths[path]?.watch;
-    if (!watch || sighting.status === "ok") return [path, sighting] as const;
+    const isMeant = only === null || only.includes(path);
+    if (!watch || sighting.status === "ok" || !isMeant) return [path, sighting] as const;
     const { intervalMs, position } = sighting;
     return [path, beginSighting(intervalMs, state.nowMs, watch, position)] as const;
   });

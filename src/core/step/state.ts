@@ -11,6 +11,7 @@ import type { Read, Sighting, Watch } from "../observation.ts";
 import type { Position, Rejection, SlotReading } from "../record.ts";
 import type { EchoSector, HeartbeatRecord } from "../sector/layout.ts";
 import type { PairEvidence, Verdict } from "../verdict.ts";
+import type { ChangePair, PairChangedInput, SignalInput, Signals } from "./signal-state.ts";
 
 /** The name of the network path; mirrors go by their own names. */
 export const networkPath = "network";
@@ -30,6 +31,7 @@ export type Word = Pick<
   | "intervalMs" | "timingDigest" | "wallClockNs" | "generation" | "pathsOff" | "stagedDigest"
   | "keyRing" | "keyId"
   | "command" | "commandKind" | "commandMirror" | "commandSeen" | "commandDone" | "commandFault"
+  | "commandDoneBefore"
 >; // biome-ignore format: one list
 
 /** What a host says that it last saw of us; lags in beats by path index. */
@@ -70,6 +72,8 @@ export type PairFacts = {
   readonly percent: number | null;
   /** Why it is not as it should be, or could not be asked; empty otherwise. */
   readonly cause: string;
+  /** Split by command, and by nothing else: it may be a signal. */
+  readonly byCommand?: boolean;
 };
 
 /** One direction of a path to one host: see one-way.ts. */
@@ -178,6 +182,7 @@ export type State = {
   readonly storing: Devices | null;
   readonly installation: Installation | null;
   readonly lastInstallation: InstallationEnd | null;
+  readonly signals: Signals;
   /** A command that this host cannot carry out at all. */
   readonly refusedCommand: { readonly number: bigint; readonly code: number } | null;
   /** Newest positions found on volumes that are not installed, by "mirror slot". */
@@ -194,6 +199,7 @@ export type Sibling = {
   readonly advances: number;
   readonly seenMs: number;
   readonly role: number;
+  readonly state: number;
   readonly term: bigint;
   readonly told: CommandsTold;
   /** Digest of the configuration that it has staged. */
@@ -204,7 +210,13 @@ export type Sibling = {
 /** What a record tells of commands. */
 export type CommandsTold = Pick<
   HeartbeatRecord,
-  "command" | "commandKind" | "commandMirror" | "commandSeen" | "commandDone" | "commandFault"
+  | "command"
+  | "commandKind"
+  | "commandMirror"
+  | "commandSeen"
+  | "commandDone"
+  | "commandDoneBefore"
+  | "commandFault"
 >;
 
 export type RejectionCount = { readonly count: number; readonly toldMs: number };
@@ -350,6 +362,8 @@ export type Input =
       readonly ok: boolean;
       readonly detail: string;
     }
+  | SignalInput
+  | PairChangedInput
   | { readonly kind: "stop"; readonly nowMs: number };
 
 /** The fields of a record that the state decides; place and seal are added by who writes it. */
@@ -371,10 +385,11 @@ export type Action =
     }
   | { readonly kind: "store-term"; readonly term: bigint; readonly halfDone: boolean }
   | { readonly kind: "query-pair"; readonly mirror: string }
+  | ChangePair
   | { readonly kind: "open-volume"; readonly mirror: string }
   | { readonly kind: "store-devices"; readonly devices: Devices }
   /** The configuration in use has changed: timings, members, mirrors. */
-  | { readonly kind: "reconfigure"; readonly config: Config }
+  | { readonly kind: "reconfigure"; readonly before: Config }
   /** An installed mirror is on, whatever was switched before. */
   | { readonly kind: "forget-switch"; readonly mirror: string }
   | {

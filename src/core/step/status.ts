@@ -11,6 +11,7 @@ import { pathsFrom, pathsTo } from "./begin.ts";
 import { installationStatus, keysStatus } from "./install-status.ts";
 import { isPairOld, pairEvidence, pathInUse } from "./judge.ts";
 import { oneWayFaults } from "./one-way.ts";
+import { signalStatus } from "./signal.ts";
 import { networkPath, type Peer, type State } from "./state.ts";
 
 /** What the shell adds of the world. */
@@ -200,6 +201,7 @@ export function statusObject(state: State, extras: StatusExtras) {
     })),
     paths: ours,
     installation: installationStatus(state),
+    signals: signalStatus(state),
     keys: keysStatus(state),
     rejected: Object.fromEntries(
       Object.entries(state.rejected).map(([key, { count }]) => [key, count]),

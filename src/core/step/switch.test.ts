@@ -1,6 +1,7 @@
 /** Paths and hosts switched off and on while the agents run: no alarm either way. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { pathInUse } from "./judge.ts";
 import type { SitesWish } from "../../testing/core-config.ts";
 import { type Agent, World } from "../../testing/core-world.ts";
 import { detectionBoundMs, timingDefaults } from "../base/timing.ts";
@@ -32,14 +33,14 @@ for (const target of [{ kind: "network" }, { kind: "mirror", name: "east" }] as 
     assert.equal(alarms(osaka), []);
     assert.is(osaka.peer("tokyo-1").verdict?.action, "none");
     const path = target.kind === "network" ? "network" : "east";
-    assert.equal(osaka.peer("tokyo-1").pathsOff, [path]);
+    assert.is(pathInUse(osaka.state, osaka.peer("tokyo-1"), path), false);
     const before = osaka.peer("tokyo-1").sightings[path]?.position?.serial;
     world.run(5000);
     assert.is(osaka.peer("tokyo-1").sightings[path]?.position?.serial, before, "nothing is sent");
     world.switch("tokyo-1", target, true);
     world.run(10_000);
     assert.equal(alarms(osaka), []);
-    assert.equal(osaka.peer("tokyo-1").pathsOff, []);
+    assert.is(pathInUse(osaka.state, osaka.peer("tokyo-1"), path), true);
     assert.is(osaka.peer("tokyo-1").sightings[path]?.status, "ok");
     assert.is(osaka.row("tokyo-1"), "1");
   });

@@ -12,6 +12,7 @@ import { ownSite } from "../base/config.ts";
 import { nextRole, nextTerm, ownerOf, type TakeoverFacts, takeoverRefusal } from "../decision.ts";
 import { comparePositions } from "../record.ts";
 import { roles } from "../sector/layout.ts";
+import { peerBeats } from "./commands.ts";
 import { isSettled, pathInUse } from "./judge.ts";
 import { pathsOut } from "./publish.ts";
 import {
@@ -71,13 +72,14 @@ function hookFacts(state: State, role: string, reason: string): HookFacts {
  * link that comes back delivers the backlog of the time before. The record must come with an echo
  * of this very start of ours, so it was written after it.
  */
-function confirms(state: State, { word, echo, sightings }: Peer): boolean {
+function confirms(state: State, peer: Peer): boolean {
+  const { word, echo } = peer;
   return (
     word !== null &&
     word.term <= state.term &&
     echo?.incarnation === state.incarnation &&
     word.serial >= echo.writtenSerial &&
-    Object.values(sightings).some((sighting) => sighting.status === "ok")
+    peerBeats(state, peer)
   );
 }
 
@@ -179,15 +181,17 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
   const advances = was ? was.advances + 1 : 0;
   const { role, term } = record;
   const { command, commandKind, commandMirror } = record;
-  const { commandSeen, commandDone, commandFault } = record;
+  const { commandSeen, commandDone, commandDoneBefore, commandFault } = record;
   const told = {
-    command, commandKind, commandMirror, commandSeen, commandDone, commandFault,
+    command, commandKind, commandMirror, commandSeen, commandDone, commandDoneBefore,
+    commandFault,
   }; // biome-ignore format: one list
   const keys = { keyRing: record.keyRing, keyId: record.keyId };
   const sibling = {
     at,
     advances,
     role,
+    state: record.state,
     term,
     seenMs: before.nowMs,
     told,

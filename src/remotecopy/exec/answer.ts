@@ -18,7 +18,7 @@ import {
   type QueryScope,
 } from "../provider.ts";
 import { isIdentity, plainText } from "../told-view.ts";
-import { parseObject } from "./json-object.ts";
+import { parseObject } from "../json-object.ts";
 
 export const protocolVersion = 1;
 

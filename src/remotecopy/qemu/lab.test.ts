@@ -6,16 +6,52 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { testWhere } from "../../testing/where.ts";
-import { labNeeds, LabWorld, mirrors, sites } from "./testing/lab-world.ts";
+import {
+  labNeeds,
+  LabWorld,
+  type Mirror,
+  mirrors,
+  readerOf,
+  sites,
+  writerOf,
+} from "./testing/lab-world.ts";
 
 type Step = readonly [name: string, run: (lab: LabWorld) => Promise<void>];
 
+const bring = async (lab: LabWorld, verb: "install" | "deinstall", mirror: Mirror) => {
+  const [writer, reader] = [writerOf(mirror), readerOf(mirror)];
+  const [atWriter, atReader] = [lab.toldBy(writer).length, lab.toldBy(reader).length];
+  const { code, err } = await lab.install(verb, mirror);
+  assert.is(code, 0, err);
+  const [written, read] =
+    verb === "install"
+      ? [
+          ["pvol-registered", "enabled", "activation-sent", "acknowledged", "installed"],
+          ["activation-received", "svol-registered", "enabled", "receipt-sent"],
+        ]
+      : [
+          ["draining", "deactivation-sent", "acknowledged", "deregistered"],
+          ["deactivation-received", "draining", "deregistered", "receipt-sent"],
+        ];
+  assert.equal(lab.stepsOf(writer, mirror, atWriter), written);
+  assert.equal(lab.stepsOf(reader, mirror, atReader), read);
+};
+
 const steps: readonly Step[] = [
+  [
+    "no mirror is installed: both sites beat over the network alone",
+    async (lab) => {
+      for (const site of sites) await lab.startAndWait(site);
+      await lab.untilRow("1");
+      for (const site of sites) assert.equal(lab.registrations(site), {});
+    },
+  ],
   ["the pairs are made", (lab) => lab.changeAll("create")],
   [
-    "both sites beat on all paths",
+    "both mirrors are installed: both sites beat on all paths",
     async (lab) => {
-      for (const site of sites) lab.start(site);
+      for (const mirror of mirrors) await bring(lab, "install", mirror);
+      for (const mirror of mirrors) await lab.untilOk(mirror);
       await lab.untilRow("1");
     },
   ],
@@ -69,16 +105,22 @@ const steps: readonly Step[] = [
     },
   ],
   [
-    "the pairs are removed: no alarm",
+    "both mirrors are removed, then their pairs: no alarm",
     async (lab) => {
+      const from = sites.map((site) => lab.toldBy(site).length);
+      for (const mirror of mirrors) await bring(lab, "deinstall", mirror);
+      for (const site of sites) assert.equal(lab.registrations(site), {});
       await lab.changeAll("remove");
-      await lab.untilRow("3b");
+      await lab.untilRow("1");
+      for (const [index, site] of sites.entries()) {
+        assert.equal(lab.alarms(site, from[index] ?? 0), []);
+      }
     },
   ],
 ];
 
 testWhere(test, labNeeds, "two agents over real arrays, each fault in turn", async () => {
-  const lab = await LabWorld.open("interval_ms = 500", "--size", "2");
+  const lab = await LabWorld.open("[timing]\ninterval_ms = 500", "--size", "2");
   try {
     for (const [name, run] of steps) {
       const beganMs = performance.now();

@@ -4,7 +4,7 @@
  * cell that matters gives null.
  */
 import { isObject, type JsonObject } from "../../host/json-lines.ts";
-import { parseObject } from "../exec/json-object.ts";
+import { parseObject } from "../json-object.ts";
 
 export type MirroringInfo = {
   /** "journal" or "snapshot"; null where this release of Ceph does not tell. */

@@ -12,7 +12,10 @@ export type Fault = () => Promise<() => Promise<void>>;
 export type ConformanceBench = {
   /** For the report: "qemu-storage-daemon 7.2, synchronous". */
   readonly title: string;
-  /** Both ends of one pair; the suite begins and ends each check with the pair simplex. */
+  /**
+   * Both ends of one pair, by the program's own clock; the suite begins and ends each check with
+   * the pair simplex.
+   */
   readonly ends: Readonly<Record<MirrorEnd, OpenPair>>;
   /** The volumes themselves, where something is really copied; null for a stand-in. */
   readonly data: {

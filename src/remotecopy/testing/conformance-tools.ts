@@ -104,7 +104,7 @@ export function change(
     dryRun: wish.dryRun ?? false,
     queryLimitMs: pair.queryLimitMs,
     changeLimitMs: wish.changeLimitMs ?? pair.changeLimitMs,
-    nowMs: () => performance.now(),
+    nowMs: realClock.nowMs,
     pause,
   });
 }
@@ -154,14 +154,6 @@ export function withPerform(
 
 export const refusesToPerform = (provider: PairProvider): PairProvider =>
   withPerform(provider, () => Promise.reject(new Error("perform was called")));
-
-/** On whichever monotonic clock the bench gave its providers: by how much `observedMs` is late. */
-export function lateMs(observedMs: number, sent: readonly [number, number]): number {
-  const [byPerformance, byKernel] = [observedMs - sent[0], observedMs - sent[1]];
-  return Math.abs(byPerformance) < Math.abs(byKernel) ? byPerformance : byKernel;
-}
-
-export const clocks = (): readonly [number, number] => [performance.now(), realClock.nowMs()];
 
 const blockBytes = 4096;
 let written = 0;

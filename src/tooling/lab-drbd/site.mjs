@@ -37,6 +37,7 @@ writer = "${writer}"
 reader = "${reader}"
 pvol = "/dev/drbd${device}"
 svol = "${disk}"
+installed = false
 [mirrors.pair]
 provider = "drbd"
 resource = "${resource}"
@@ -102,6 +103,7 @@ export async function seenAt(node) {
   const status = JSON.parse(text);
   const [site] = status.sites;
   const pairs = status.paths.flatMap(({ path: name, pair }) => (pair ? [[name, pair]] : []));
+  const seenPaths = site?.hosts.flatMap(({ paths }) => paths) ?? [];
   return {
     row: site?.row,
     action: site?.action,
@@ -109,7 +111,35 @@ export async function seenAt(node) {
     role: status.role,
     takeover: status.takeover,
     pairs: Object.fromEntries(pairs),
+    /** Mirrors over which the other site's beats come. */
+    beating: seenPaths
+      .filter(({ inUse, status: sight }) => inUse && sight === "ok")
+      .map(({ path: name }) => name),
+    registered: status.installation.registrations.map(({ mirror }) => mirror),
   };
+}
+
+const eventsOf = (node, pattern) => must(node, `grep -E '${pattern}' ${journalFile} || true`);
+
+/** Steps of installing or removing a mirror, as the journal of a node tells them. */
+export async function stepsAt(node, mirror) {
+  const text = await eventsOf(node, ` ev=mirror mirror=${mirror} `);
+  return [...text.matchAll(/ step=(\S+)/g)].map(([, step]) => step);
+}
+
+/** How often the journal of a node tells of something that a person should look at. */
+export async function alarmsAt(node) {
+  const text = await eventsOf(node, "level=(warning|error) ev=(path|verdict|group) ");
+  return text.split("\n").filter(Boolean).length;
+}
+
+/** `install` or `deinstall` at the writer, asked again while it is refused for the moment. */
+export async function bring(node, verb, mirror) {
+  const line = `${program} ${verb} ${mirror} --wait 90 --config ${configFile} 2>&1 | tail -n 1`;
+  return until(`${verb} ${mirror} begins`, limitMs, async () => {
+    const { text } = await command(node, line, limitMs);
+    return /try again|wait, or drop/.test(text) ? null : text.trim();
+  });
 }
 
 const pair = async (node, words) => {

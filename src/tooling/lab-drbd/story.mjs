@@ -5,14 +5,18 @@
 import { captureAll } from "./capture.mjs";
 import { nodes, setCable, until } from "./guests.mjs";
 import {
+  alarmsAt,
   askPair,
+  bring,
   changePair,
   formatVolumes,
   journalFile,
+  mirrors,
   must,
   prepareSites,
   seenAt,
   startAgents,
+  stepsAt,
   stopAgents,
 } from "./site.mjs";
 
@@ -45,6 +49,41 @@ async function both(row, isWanted) {
 const pairsAre = (state) => (seen) =>
   Object.values(seen.pairs).every((pair) => pair.state === state);
 
+/** What each journal tells of a mirror, in this order, when all went well. */
+const wanted = {
+  install: {
+    writer: ["pvol-registered", "enabled", "activation-sent", "acknowledged", "installed"],
+    reader: ["activation-received", "svol-registered", "enabled", "receipt-sent"],
+  },
+  deinstall: {
+    writer: ["draining", "deactivation-sent", "acknowledged", "deregistered"],
+    reader: ["deactivation-received", "draining", "deregistered", "receipt-sent"],
+  },
+};
+
+/** A mirror brought into use or out of it at its writer; what both journals tell of it. */
+async function bringAndSee(verb, name) {
+  const mirror = mirrors.find((each) => each.name === name);
+  const before = {};
+  for (const node of nodes) before[node] = (await stepsAt(node, name)).length;
+  const said = [`${mirror.writer}: ${verb} ${name}: ${await bring(mirror.writer, verb, name)}`];
+  for (const end of ["writer", "reader"]) {
+    const node = mirror[end];
+    const steps = wanted[verb][end].join(", ");
+    let told = "";
+    await until(`${node} does ${steps}`, seeLimitMs, async () => {
+      told = (await stepsAt(node, name)).slice(before[node]).join(", ");
+      return told === steps;
+    }, lookEveryMs).catch((error) => {
+      throw new Error(`${error.message}; it did ${told}; ${said[0]}`);
+    }); // biome-ignore format: one condition
+    said.push(`${node}: ${told}`);
+  }
+  return said.join("; ");
+}
+
+const isRegistered = (count) => (seen) => seen.registered.length === count;
+
 /** A change by the program, which must come to one of `kinds`. */
 async function change(node, mirror, verb, kinds) {
   const outcome = await changePair(node, mirror, verb);
@@ -69,9 +108,15 @@ const steps = [
     await prepareSites();
     await formatVolumes();
   }],
-  ["both agents beat over network and DRBD: row 1", async () => {
+  ["both agents beat over the network alone, no mirror is installed: row 1", async () => {
     await startAgents();
-    return both("1", pairsAre("paired"));
+    return both("1", isRegistered(0));
+  }],
+  ["t-o installed at tokyo", () => bringAndSee("install", "t-o")],
+  ["o-t installed at osaka", () => bringAndSee("install", "o-t")],
+  ["both beat over network and DRBD: row 1", () => {
+    const beats = (seen) => mirrors.some(({ name }) => seen.beating.includes(name));
+    return both("1", (seen) => beats(seen) && pairsAre("paired")(seen));
   }],
   ["network cut: both see each other over DRBD, nobody acts: row 2", async () => {
     await setCable("lan", false);
@@ -106,8 +151,17 @@ const steps = [
     await must("tokyo", "drbdadm connect hba");
     return both("1", pairsAre("paired"));
   }],
+  ["both mirrors removed: drained, gone at both sites, and nobody is alarmed", async () => {
+    const before = await Promise.all(nodes.map(alarmsAt));
+    const said = [];
+    for (const { name } of mirrors) said.push(await bringAndSee("deinstall", name));
+    said.push(await both("1", isRegistered(0)));
+    const after = await Promise.all(nodes.map(alarmsAt));
+    if (String(before) !== String(after)) throw new Error(`alarms: ${before}, then ${after}`);
+    return said.join("; ");
+  }],
   ["no agent's journal tells of a takeover, not for a moment", async () => {
-    for (const node of nodes) await must(node, `test -s ${journalFile} && ! grep -E '"(eligible|takeover)"' ${journalFile}`);
+    for (const node of nodes) await must(node, `test -s ${journalFile} && ! grep -E 'action=eligible|ev=takeover' ${journalFile}`);
   }],
   ["agents stopped as planned", stopAgents],
   ["t-o taken over at osaka", async () => {

@@ -61,7 +61,7 @@ const registeredAt = (lab, site) =>
 function isOk(lab, mirror) {
   const others = stateAt(lab, readerOf(mirror))?.sites ?? [];
   const paths = others.flatMap(({ hosts }) => hosts.flatMap((host) => host.paths));
-  return paths.some(({ path, status }) => path === mirror && status === "ok");
+  return paths.some((each) => each.path === mirror && each.inUse && each.status === "ok");
 }
 
 function stepsIn(lab, site, mirror) {
@@ -80,12 +80,25 @@ async function changeAll(lab, verb) {
   for (const mirror of mirrors) await change(lab, verb, mirror);
 }
 
+/** Asked again while it is refused for the moment: commands are given one after the other. */
+async function ask(lab, verb, mirror, ...more) {
+  let said = "";
+  await until(`${verb} ${mirror} begins`, async () => {
+    said = await lab.install(verb, mirror, ...more).catch((error) => error.message);
+    return !/try again|wait, or drop/.test(said);
+  }, stepLimitMs).catch((error) => {
+    throw new Error(`${error.message}: ${said}`);
+  }); // biome-ignore format: one condition
+  return said.trim();
+}
+
 /** `install` or `deinstall` at the writer, and what both journals tell of it. */
 async function bring(lab, verb, mirror, wanted) {
   const ends = { writer: writerOf(mirror), reader: readerOf(mirror) };
   const before = Object.values(ends).map((site) => stepsIn(lab, site, mirror).length);
-  const said = (await lab.install(verb, mirror)).trim();
+  const said = await ask(lab, verb, mirror);
   say(`  ${verb} ${mirror} at ${ends.writer}: ${said}`);
+  if (!/ is (installed|removed)/.test(said)) throw new Error(`${verb} ${mirror}: not done`);
   for (const [index, [end, site]] of Object.entries(ends).entries()) {
     const told = () => stepsIn(lab, site, mirror).slice(before[index]).join(", ");
     const isWhole = () => told() === wanted[end].join(", ");
@@ -150,13 +163,15 @@ async function taken(lab, rows, agents) {
 /** No network is configured: a mirror that is not installed carries its own activation. */
 async function alone(lab, rows) {
   const [first, second] = mirrors;
-  const late = await lab.install("install", first, "--wait", "2").catch((error) => error.message);
+  await rows("11", "no path at all yet");
+  const before = Object.fromEntries(sites.map((site) => [site, stepsIn(lab, site, first).length]));
+  const late = await ask(lab, "install", first, "--wait", "2");
   if (!late.includes("not done yet")) throw new Error(`a receipt came by no path: ${late}`);
   say(`  install ${first} at tokyo: no way back for a receipt yet, and it goes on`);
-  const has = (site, step) => () => stepsIn(lab, site, first).at(-1) === step;
+  const has = (site, step) => () => stepsIn(lab, site, first).slice(before[site]).includes(step);
   await until("osaka has it by the mirror itself", has("osaka", "receipt-sent"), stepLimitMs);
   say("    osaka: enabled, on the word that the mirror itself brought");
-  say(`  install ${second} at osaka: ${(await lab.install("install", second)).trim()}`);
+  say(`  install ${second} at osaka: ${await ask(lab, "install", second)}`);
   await until("tokyo has the receipt", has("tokyo", "installed"), stepLimitMs);
   say(`    tokyo: the receipt for ${first} came back by ${second}`);
   await rows("2b", "alive by the mirrors alone");

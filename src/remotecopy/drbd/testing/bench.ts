@@ -2,6 +2,7 @@
 import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { realClock } from "../../../host/clock.ts";
 import type { MirrorEnd } from "../../evidence.ts";
 import type { OpenPair } from "../../open-provider.ts";
 import type { BenchMade, ConformanceBench, Fault } from "../../testing/conformance-bench.ts";
@@ -107,7 +108,7 @@ export class StandIn {
     };
     const provider = drbdProvider({
       ...{ mirror: "a-b", end, own, peer: {}, device: "/dev/drbd0", peerDevice: "/dev/vda" },
-      nowMs: () => performance.now(),
+      nowMs: realClock.nowMs,
     });
     return { provider, end, expected, queryLimitMs, changeLimitMs };
   }

@@ -14,10 +14,11 @@ import { pairSettings } from "../../../core/base/pair-settings.ts";
 import type { BenchMade, ConformanceBench, Fault } from "../../testing/conformance-bench.ts";
 import { askCopy } from "../../embedded.ts";
 import { openProvider } from "../../open-provider.ts";
+import { realClock } from "../../../host/clock.ts";
 import type { MirrorEnd } from "../../evidence.ts";
 import type { CommandName } from "../command.ts";
 import { runCopy } from "../serve.ts";
-import { Folder, nowMs, until } from "./bench.ts";
+import { Folder, until } from "./bench.ts";
 
 export const childWord = "embedded-copy-child";
 const blocks = 64;
@@ -179,7 +180,11 @@ async function openEnd(world: CopyWorld, end: MirrorEnd) {
   const settings = { control: world.control, query_limit_ms: 1000, change_limit_ms: askMs };
   const pair = { provider: "embedded", writer: settings, reader: settings } as const;
   const { writer: pvol, reader: svol } = world.volumes;
-  const opened = await openProvider({ name: "conformance", pvol, svol, pair }, end, nowMs);
+  const opened = await openProvider(
+    { name: "conformance", pvol, svol, pair },
+    end,
+    realClock.nowMs,
+  );
   if (!opened) throw new Error(`no provider of ${Object.keys(pairSettings)[0]}`);
   return opened;
 }

@@ -1,6 +1,7 @@
 /** Both ends of the stand-in's pair, with its providers: as programs, or in this process. */
 import type { EndSettings } from "../../../core/base/pair-settings.ts";
 import type { ProgramEnd } from "../../../host/program.ts";
+import { realClock } from "../../../host/clock.ts";
 import type { MirrorEnd } from "../../evidence.ts";
 import type { OpenPair, ProviderContext } from "../../open-provider.ts";
 import type { PairProvider } from "../../provider.ts";
@@ -32,7 +33,7 @@ export function openEnds(
       peer: own,
       device: "/dev/hb",
       peerDevice: "/dev/hb",
-      nowMs: () => performance.now(),
+      nowMs: realClock.nowMs,
     };
     return { provider: make(context), end, expected, queryLimitMs, changeLimitMs };
   };

@@ -9,6 +9,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import type { EndSettings } from "../../../core/base/pair-settings.ts";
 import { needProgram } from "../../../testing/where.ts";
+import { realClock } from "../../../host/clock.ts";
 import type { MirrorEnd } from "../../evidence.ts";
 import { type OpenPair, openProvider } from "../../open-provider.ts";
 import type { BenchMade, ConformanceBench, Fault } from "../../testing/conformance-bench.ts";
@@ -102,7 +103,7 @@ async function openEnd(parts: Parts, end: MirrorEnd, more: EndSettings): Promise
     svol: parts.daemons.reader.file,
     pair: { provider: "qemu", writer: settings("writer"), reader: settings("reader") },
   } as const;
-  const opened = await openProvider(mirror, end, () => performance.now());
+  const opened = await openProvider(mirror, end, realClock.nowMs);
   if (!opened) throw new Error("no provider");
   return opened;
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { realClock } from "../../../host/clock.ts";
 import type { MirrorEnd } from "../../evidence.ts";
 import type { OpenPair } from "../../open-provider.ts";
 import { rbdProvider } from "../../rbd.ts";
@@ -69,7 +70,7 @@ export class StandIn {
       peer: settings(peer),
       device: "/dev/null",
       peerDevice: "/dev/null",
-      nowMs: () => performance.now(),
+      nowMs: realClock.nowMs,
     });
     const expected = `${fsids[own]}/pool/hba`;
     return { provider, end, expected, queryLimitMs: 3000, changeLimitMs: 8000 };

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { realClock } from "../../../host/clock.ts";
 import type { MirrorEnd } from "../../evidence.ts";
 import type { OpenPair } from "../../open-provider.ts";
 import { srdfProvider } from "../../srdf.ts";
@@ -85,7 +86,7 @@ export class StandIn {
       peer: own,
       device: "/dev/null",
       peerDevice: "/dev/null",
-      nowMs: () => performance.now(),
+      nowMs: realClock.nowMs,
     });
     const expected = `${sites[site].symid}/${sites[site].devices.join("+")}`;
     return { provider, end, expected, queryLimitMs: 3000, changeLimitMs: 8000 };

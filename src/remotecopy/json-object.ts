@@ -2,7 +2,7 @@
  * The strict reading of one JSON object as text: nothing beside it, no key twice in one object (a
  * damaged text may hold two states, and JSON.parse would take the last).
  */
-import { isObject, type JsonObject } from "../../host/json-lines.ts";
+import { isObject, type JsonObject } from "../host/json-lines.ts";
 
 /** Of text that JSON.parse accepts. */
 function repeatsKey(text: string): boolean {
