@@ -1,4 +1,4 @@
-// test-limit-seconds: 240
+// test-limit-seconds: 400
 /** Mirrors installed and removed by the shipped program: order, no network, crashes, a full disk. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

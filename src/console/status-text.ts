@@ -174,6 +174,8 @@ function deviations(status: StatusObject): string[] {
   for (const [what, count] of Object.entries(status.rejected))
     lines.push(`not believed: ${what}, ${count} times`);
   for (const { path, note } of status.paths) if (note) lines.push(`${path}: ${note}`);
+  for (const { mirror, phase, why } of status.signals.now)
+    lines.push(`${mirror}: its pair is changed for a signal (${why}, ${phase})`);
   if (status.journalFault) lines.push(`the journal cannot be written: ${status.journalFault}`);
   if (status.droppedDatagrams > 0)
     lines.push(`${status.droppedDatagrams} datagrams dropped: more came than can be read`);

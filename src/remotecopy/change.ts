@@ -76,7 +76,8 @@ const opposite = (view: PairView, began: PairView): boolean =>
 /** What a resync is refused with where this end was taken over. */
 const wayBack = ({ verbs }: Capabilities): string =>
   verbs.includes("swap")
-    ? "a takeover stands: `pair swap --force` copies back over the other site"
+    ? "a takeover stands: `pair swap --force` copies back over the other site; where the array " +
+      "refuses that, remove the pair and make it anew"
     : "a takeover stands, and this remote copy has no swap to copy back with";
 
 /** What each verb is meant to reach, and from where it may begin. */

@@ -3,6 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { PairVerb } from "../core/base/pair-settings.ts";
+import { realClock } from "../host/clock.ts";
 import { changePair, type Outcome } from "./change.ts";
 import type { OpenPair } from "./open-provider.ts";
 import { StandIn, type StandInState } from "./rbd/testing/bench.ts";
@@ -21,7 +22,7 @@ const change = (
     changeLimitMs,
     force: false,
     dryRun: false,
-    nowMs: () => performance.now(),
+    nowMs: realClock.nowMs,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     ...wish,
   });
@@ -49,7 +50,7 @@ const words = (outcome: Outcome): readonly string[] =>
   outcome.commands.map((command) => command.slice(command.indexOf("--cluster")));
 
 test("an answer is as old as the words it rests on, whatever this machine's zone", async () => {
-  const beganMs = performance.now();
+  const beganMs = realClock.nowMs();
   const answer = await writer.provider.query("both", 3000);
   assert.ok(answer.ok && answer.local.state === "paired", JSON.stringify(answer));
   const ageMs = beganMs - answer.observedMs;

@@ -232,8 +232,13 @@ function plainToml(config: Config): string {
         }),
       ),
     })),
-    mirrors: config.mirrors.map(({ pvolWwid, svolWwid, ...mirror }) =>
-      defined({ ...mirror, pvol_wwid: pvolWwid, svol_wwid: svolWwid }),
+    mirrors: config.mirrors.map(({ pvolWwid, svolWwid, answerSignals, ...mirror }) =>
+      defined({
+        ...mirror,
+        pvol_wwid: pvolWwid,
+        svol_wwid: svolWwid,
+        answer_signals: answerSignals,
+      }),
     ),
   });
 }

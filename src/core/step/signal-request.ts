@@ -1,7 +1,7 @@
 /** A signal as a person asks for it: what is refused, and why. */
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
 import type { MirrorConfig } from "../base/config.ts";
-import { signalEveryMs } from "../base/timing.ts";
+import { signalEveryMs, signalHoldMs } from "../base/timing.ts";
 import { mirrorNamed } from "./install.ts";
 import { pairEvidence } from "./judge.ts";
 import { hearsUsOn } from "./one-way.ts";
@@ -98,7 +98,8 @@ export function requestSignal(state: State, input: SignalInput): Step {
     return { kind: "answer", id: input.id, code, message };
   };
   if (fault) return { state, actions: [reply(fault.code, fault.message)], events: [] };
-  const { mirror, waitMs } = input;
+  const { mirror } = input;
+  const waitMs = Math.max(input.waitMs, signalHoldMs(state.config.timing));
   const site = mirrorNamed(state, mirror)?.reader ?? "";
   const begun = withSplit(state, mirror, newSplit("asked", site, state.nowMs, waitMs));
   const settled = settleSignals({ ...begun, signals: { ...begun.signals, last: null } });

@@ -16,7 +16,7 @@ import type { CoreEvent, EventValue, Level } from "../base/event.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
 import { signalHoldMs } from "../base/timing.ts";
 import { mirrorNamed } from "./install.ts";
-import { answerFor } from "./signal-answer.ts";
+import { answerFor, busyReason } from "./signal-answer.ts";
 import type { PairChangedInput, Signals, SignalEnd, SignalVerb, Split } from "./signal-state.ts";
 import type { Action, Input, State, Step } from "./state.ts";
 
@@ -35,7 +35,9 @@ export function resumedSignals(noted: readonly string[], nowMs: number, sureMs: 
     const began = newSplit("restart", "", nowMs, 0);
     return [mirror, { ...began, phase: "resyncing", retryMs: nowMs, sureMs }];
   });
-  return { ...noSignals, splits: Object.fromEntries(splits) };
+  // As if split just now: a start is no way around the rest that a pair is given.
+  const splitMs = Object.fromEntries(noted.map((mirror) => [mirror, nowMs]));
+  return { ...noSignals, splits: Object.fromEntries(splits), splitMs };
 }
 
 export function newSplit(why: Split["why"], site: string, nowMs: number, waitMs: number): Split {
@@ -224,7 +226,7 @@ function held(state: State, mirror: string, split: Split): Step {
   const { why, answeredBy, splitMs, waitMs } = split;
   const holdMs = signalHoldMs(state.config.timing);
   const waits = why === "asked" && answeredBy === null;
-  const untilMs = splitMs + (waits ? Math.max(waitMs, holdMs) : holdMs);
+  const untilMs = splitMs + (waits ? waitMs : holdMs);
   if (state.nowMs < untilMs) return only(state);
   const told = waits ? unanswered(state, mirror, split) : only(state);
   const asked = askFor(told.state, mirror, split, "resync");
@@ -235,16 +237,18 @@ function progress(state: State, mirror: string, split: Split): Step {
   if (split.busy) return only(state);
   switch (split.phase) {
     case "noting": {
-      if (state.devices.splitForSignal.includes(mirror)) {
+      const busy = busyReason(state);
+      if (busy === null && state.devices.splitForSignal.includes(mirror)) {
         const splitMs = { ...state.signals.splitMs, [mirror]: state.nowMs };
         const next: State = { ...state, signals: { ...state.signals, splitMs } };
         return askFor(next, mirror, split, "split");
       }
-      if (state.nowMs - split.beganMs < noteLimitMs) return only(state);
-      const text = "not split: the device address file, which must note it first, is not written";
+      if (busy === null && state.nowMs - split.beganMs < noteLimitMs) return only(state);
+      const late = "not split: the device address file, which must note it first, is not written";
+      const text = busy === null ? late : `not split: ${busy}`;
+      const code = busy === null ? exitCodes.cannotCreate : exitCodes.tryLater;
       const gone = withSplit(state, mirror, null);
-      const next =
-        split.why === "asked" ? withEnd(gone, mirror, exitCodes.cannotCreate, text) : gone;
+      const next = split.why === "asked" ? withEnd(gone, mirror, code, text) : gone;
       const events = [signalEvent(mirror, "not-split", { reason: text }, "warning")];
       return { state: next, actions: [], events };
     }

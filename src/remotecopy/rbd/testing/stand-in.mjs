@@ -75,7 +75,7 @@ function statusOf(own, other, isFar) {
   const [word, description] = wordOf(own, other);
   // What the other site's daemon last wrote here stays, but its watch is lost.
   const gone = isFar && state.link === "cut";
-  const last_update = timeText(Date.now() - (gone ? 90_000 : 1500));
+  const last_update = timeText(Date.now() - (gone ? 90_000 : 200));
   return { state: gone ? `down+${word.split("+")[1]}` : word, description, last_update };
 }
 
