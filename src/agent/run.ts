@@ -63,15 +63,21 @@ function endOf(config: Config, { writer, reader }: MirrorConfig): MirrorEnd | nu
 }
 
 /** One provider a mirror for as long as the agent runs: some keep a process of their own. */
-type Providers = Map<string, Promise<OpenPair | null>>;
+type Providers = Map<
+  string,
+  { readonly settings: string; readonly opened: Promise<OpenPair | null> }
+>;
 
 function pairQueries(config: Config, providers: Providers): Record<string, PairQuery> {
   const queries: Record<string, PairQuery> = {};
   for (const mirror of config.mirrors) {
     const end = endOf(config, mirror);
     if (!end || mirror.pair.provider === "none") continue;
-    const opened = providers.get(mirror.name) ?? openProvider(mirror, end, realClock.nowMs);
-    providers.set(mirror.name, opened);
+    const settings = JSON.stringify([mirror.pair, mirror.pvol, mirror.svol]);
+    const known = providers.get(mirror.name);
+    const opened =
+      known?.settings === settings ? known.opened : openProvider(mirror, end, realClock.nowMs);
+    providers.set(mirror.name, { settings, opened });
     const asker = opened.then((pair) => pair && pairAsker(pair, realClock.nowMs));
     queries[mirror.name] = async () => {
       const ask = await asker;
@@ -198,7 +204,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
     storeDevices,
     endpoint: () => lan.current,
     pairs: (now, onInput) => {
-      const change = pairChanger((mirror) => providers.get(mirror), onInput);
+      const change = pairChanger((mirror) => providers.get(mirror)?.opened, onInput);
       return pairWatch(now, pairQueries(now, providers), onInput, change);
     },
     runHook: hookRunner(config, voice.tell),

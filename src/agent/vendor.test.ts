@@ -20,17 +20,17 @@ const stateFile = (world: World, mirror: string): string =>
   path.join(world.folder, `${mirror}.state`);
 
 /** Both mirrors as pairs that the sample library copies whenever it is asked. */
-function useLibrary(world: World): void {
+function useLibrary(world: World, more: Readonly<Record<string, string>> = {}): void {
   for (const mirror of world.mirrors) {
     copyFileSync(world.volume(mirror, "pvol"), world.volume(mirror, "svol"));
     writeFileSync(stateFile(world, mirror), "paired paired writer\n");
   }
   for (const host of world.hosts) {
     world.writeConfig(host, (text) =>
-      text.replaceAll(/name = "(\w-\w)"\n(?:.+\n)*?svol = ".*"\n/g, (section, mirror) => {
+      text.replaceAll(/name = "(\w-\w)"\n(?:.+\n)*?svol = ".*"\n/g, (section, mirror: string) => {
         const settings = `settings = "state=${stateFile(world, mirror)}"`;
         const limits = "query_limit_ms = 1500";
-        const pair = `provider = "vendor"\nlibrary = "${library}"\n${settings}\n${limits}\n`;
+        const pair = `provider = "vendor"\nlibrary = "${library}"\n${settings}\n${limits}\n${more[mirror] ?? ""}`;
         return `${section}[mirrors.pair]\n${pair}`;
       }),
     );
@@ -144,6 +144,19 @@ test("no process of a library outlives its agent, not even one that hangs", () =
       undo();
     }
   })); // biome-ignore format: one block
+
+test("the volume of another group than configured: its pair says nothing", () =>
+  withWorld(worldOptions, async (world) => {
+    useLibrary(world, { "a-b": '[mirrors.pair.writer]\nidentity = "another/volume"\n' });
+    await world.start("a1");
+    await untilPair(world, "a1", "b-a", "paired");
+    await untilPair(world, "a1", "a-b", "unknown");
+    const wanted = /^identity: .*but another\/volume is configured/;
+    await world.until("the cause names the volume", async () => {
+      const { paths } = await world.status("a1", 2000);
+      return wanted.test(paths.find(({ path: name }) => name === "a-b")?.pair?.cause ?? "");
+    });
+  }));
 
 test("agents see each other through what the library copies", () =>
   withWorld(worldOptions, async (world) => {

@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { EndSettings, PairVerb } from "../core/base/pair-settings.ts";
 import { testWhere } from "../testing/where.ts";
+import { realClock } from "../host/clock.ts";
 import type { Outcome } from "./change.ts";
 import type { MirrorEnd } from "./evidence.ts";
 import type { ProviderContext } from "./open-provider.ts";
@@ -164,7 +165,7 @@ function providerWith(on: QemuBench, end: MirrorEnd, own: EndSettings, peer: End
     peer: { ...base(other), ...peer },
     device: "",
     peerDevice: "",
-    nowMs: () => performance.now(),
+    nowMs: realClock.nowMs,
   };
   return qemuProvider(context);
 }

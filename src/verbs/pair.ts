@@ -1,4 +1,4 @@
-/** `pair`: the remote copy's pairs, asked and changed from the command line. Only `signal` needs an agent. */
+/** `pair`: the remote copy's pairs, asked and changed from the command line. `signal` needs an agent. */
 import type { Config, MirrorConfig } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { pairVerbs, type PairVerb } from "../core/base/pair-settings.ts";
@@ -17,8 +17,9 @@ mirrorbeat pair create|split|resync|swap|takeover|remove MIRROR
 mirrorbeat pair signal MIRROR [--yes] [--force] [--wait SECONDS] [OPTIONS]
 
   The pairs of the heartbeat mirrors, by the array's own interface: whatever
-  [mirrors.pair] of the configuration names. No agent is needed (but for
-  signal), but this site's array. Ask for a change at the end where your array wants it.
+  [mirrors.pair] of the configuration names. No agent is needed, save for
+  signal, but this site's array. Ask for a change at the end where your array
+  wants it.
 
   list      each mirror: state, role, volume, identity
   query     one of them; --remote: the other end's view as well

@@ -190,11 +190,9 @@ function busyText(state: State, { what, force }: Request): string | null {
     installation !== null &&
     installation.waiting === null &&
     (installation.issuer ? installation.phase === "announcing" : installation.fault !== null);
-  if (state.storing !== null || (installation && !givesWay)) {
-    const { mirror, kind } = installation?.command ?? {
-      mirror: "another mirror",
-      kind: "a change",
-    };
+  // While the file is being written for something else, what is begun here waits for it.
+  if (installation && !givesWay) {
+    const { mirror, kind } = installation.command;
     return `busy: ${kind} of ${mirror} is under way; look at \`mirrorbeat status\``;
   }
   if (what === "deinstall-local") return null;

@@ -196,6 +196,21 @@ test("a failed mirror is removed locally while the other site is dead, and made 
   assert.is(world.agent("o1").state.peers[0]?.sightings["spare"]?.status, "ok");
 });
 
+test("asked for while the file is being written for something else: it begins after that", () => {
+  const world = new World({ ...one, mirrors: three, uninstalled: ["spare"] });
+  world.run(10_000);
+  const agent = world.agent("t1");
+  agent.state = { ...agent.state, storing: agent.state.devices };
+  world.input("t1", {
+    kind: "install", wallNs: 0n, id: 1, what: "install", mirror: "spare", force: false,
+  } as never); // biome-ignore format: one input
+  assert.is(agent.state.installation?.waiting, null);
+  world.input("t1", { kind: "devices-stored", nowMs: 0, wallNs: 0n, fault: "" } as never);
+  world.run(10_000);
+  assert.is(agent.state.lastInstallation?.code, 0);
+  assert.is(state(agent, "spare"), "enabled");
+});
+
 test("the last path is not removed by mistake", () => {
   const world = new World({ ...one, network: false });
   world.run(10_000);

@@ -102,7 +102,7 @@ test("answering is off: not answered, and nothing is split there", () => {
 });
 
 test("two at once are each other's answers, and nobody answers that", () => {
-  for (let apartMs = 0; apartMs < 12_000; apartMs += 590) {
+  for (let apartMs = 0; apartMs < 12_000; apartMs += 890) {
     const world = begun();
     ask(world, "t1", "east");
     world.run(apartMs);
@@ -122,7 +122,6 @@ test("several hosts, slow arrays, polls at any phase: one answer, by the first h
   for (const [changeMs, asker] of [
     [30, "t2"],
     [4000, "t3"],
-    [9900, "t1"],
     [9900, "t2"],
   ] as const) {
     const world = begun(hosts);
@@ -137,7 +136,39 @@ test("several hosts, slow arrays, polls at any phase: one answer, by the first h
       `${asker} ${changeMs}`,
     );
     assert.is(count(world.agent("o1"), "split"), 1);
+    const [left] = world
+      .agent("o2")
+      .events("signal")
+      .filter(({ fields }) => "reason" in fields);
+    assert.is(left?.fields["reason"], "left to o1");
   }
+});
+
+test("an answer that comes too late looks like a signal, and is not answered", () => {
+  const world = begun();
+  world.volume("west").changeMs = 40_000;
+  ask(world, "t1", "east");
+  world.run(300_000);
+  assert.is(end(world, "t1")?.code, 124);
+  assert.ok(steps(world.agent("t1")).includes("west left"));
+  assert.equal([count(world.agent("t1"), "split"), count(world.agent("o1"), "split")], [1, 1]);
+  whole(world);
+});
+
+test("a split that lands after the restart of who sent it is made whole all the same", () => {
+  const world = begun();
+  world.volume("east").changeMs = 3000;
+  ask(world, "t1", "east");
+  world.run(500);
+  world.kill("t1");
+  world.volume("east").changeMs = 30;
+  world.start("t1");
+  world.run(2000);
+  assert.is(world.volume("east").pair, "paired");
+  world.run(2000);
+  assert.is(world.volume("east").pair, "split");
+  world.run(wholeMs);
+  whole(world);
 });
 
 test("a split by hand is answered once, and is never undone by anybody but its maker", () => {

@@ -164,7 +164,9 @@ export function meaningOf(info: ImageInfo, status: ImageStatus, wallMs: number):
     receiver,
     far: false,
   };
-  const times = [local, peer].flatMap((site) => (site?.updatedMs ? [site.updatedMs] : []));
+  // The line of a daemon that is gone grows old for ever, and nothing rests on it.
+  const speaking = [local, peer?.up ? peer : null];
+  const times = speaking.flatMap((site) => (site?.updatedMs ? [site.updatedMs] : []));
   return {
     local: viewOf(here, told),
     remote: peer?.up ? viewOf({ role: roleOf(peer), own: peer, receiver, far: true }, told) : null,
