@@ -132,7 +132,13 @@ export function openCommands(state: State, hosts: Telling): readonly string[] {
     return [`${host}'s ${command.kind} of ${command.mirror}`];
   });
   const { command } = state.devices;
-  return command ? [`this host's ${command.kind} of ${command.mirror}`, ...others] : others;
+  // Done by all, and only not struck out yet.
+  const isOver =
+    command !== null &&
+    neededHosts(state, command).every(({ host }) => hasDone(hosts.get(host), command));
+  return command && !isOver
+    ? [`this host's ${command.kind} of ${command.mirror}`, ...others]
+    : others;
 }
 
 export function silentHosts(
