@@ -160,6 +160,20 @@ function oneWayLines(status: StatusObject): string[] {
   });
 }
 
+/** Another configuration that waits to be switched to, and a mirror on its way in or out. */
+function stagedLines({ installation }: StatusObject): string[] {
+  const { staged, now, generation } = installation;
+  const lines = staged
+    ? [
+        `CONFIG   generation ${generation} in use, ${staged.generation} staged` +
+          (staged.waitingFor.length > 0 ? `; ${staged.waitingFor.join(", ")}` : ": all have it"),
+      ]
+    : [];
+  if (!now) return lines;
+  const waits = now.waitingFor.length > 0 ? `; ${now.waitingFor.join(", ")}` : "";
+  return [...lines, `MIRROR   ${now.mirror}: ${now.kind}, ${now.phase}${waits}`];
+}
+
 /** What is not as it should be, in words. */
 function deviations(status: StatusObject): string[] {
   const lines: string[] = [];
@@ -194,6 +208,7 @@ export function statusText(status: StatusObject): string {
     `ROLE     ${status.role.toUpperCase()}: ${status.roleReason}`,
     `TERM     ${status.term}, owned by ${owner}${status.takeover ? `; takeover: ${status.takeover}` : ""}`,
     `HOST     ${status.host} of site ${status.site}, cluster ${status.cluster}, up ${span(status.uptimeMs)}, ${status.engine}`,
+    ...stagedLines(status),
     ...deviations(status).map((line) => `NOTE     ${line}`),
     rule,
     columns(hostWidths, ["PEER HOST", "ROW", "STATE", "PATH", "SERIAL", "AGE", "SEES US"]),

@@ -71,7 +71,18 @@ const host = (row: string, settled = true) => ({
   settled,
   standsBy: false,
 });
-const base = { force: false, busySiblings: [], siblingsWouldLearn: true } as const;
+const base = {
+  force: false,
+  newerConfigurations: [],
+  busySiblings: [],
+  siblingsWouldLearn: true,
+} as const;
+
+test("a host that went by a newer configuration stands in the way, and is named", () => {
+  const refused = takeoverRefusal({ ...base, newerConfigurations: ["h8"], hosts: [host("8")] });
+  assert.is(refused?.code, 107);
+  assert.match(refused?.message ?? "", "h8 went by a newer configuration");
+});
 
 test("one host that beats on any path is enough to refuse, and is named", () => {
   for (const row of ["1", "2", "2b", "3", "3b", "3c", "4", "0b"]) {

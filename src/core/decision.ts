@@ -78,6 +78,8 @@ export function adviceOn(verdict: Verdict, role: Role): string | null {
 }
 
 export type TakeoverFacts = {
+  /** Hosts whose newest record tells of a higher generation than ours. */
+  readonly newerConfigurations: readonly string[];
   readonly force: boolean;
   /** Every host of every other site that may hold the service. */
   readonly hosts: readonly {
@@ -107,8 +109,17 @@ export function takeoverRefusal(facts: TakeoverFacts): Refusal | null {
       "over; look at `mirrorbeat status` there";
     return { code: exitCodes.tryLater, message };
   }
-  const fault = holderFault(facts.hosts) ?? publishingFault(facts);
+  const fault =
+    newerFault(facts.newerConfigurations) ?? holderFault(facts.hosts) ?? publishingFault(facts);
   return fault === null ? null : { code: exitCodes.unsafe, message: `takeover refused: ${fault}` };
+}
+
+function newerFault(hosts: readonly string[]): string | null {
+  if (hosts.length === 0) return null;
+  return (
+    `${hosts.join(", ")} went by a newer configuration than this host, which does not know all ` +
+    `that may serve; start it by the present file, ${override}`
+  );
 }
 
 function publishingFault(facts: TakeoverFacts): string | null {

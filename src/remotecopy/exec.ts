@@ -60,7 +60,10 @@ function replyOf(end: ProgramEnd, program: string, limitMs: number): Reply {
     case "not-started":
       return none(false, fault("daemon-down", plainText(end.reason, 200)));
     case "overdue":
-      return none(true, fault("timeout", `${program}: no end within ${limitMs} ms; killed`));
+      return none(
+        true,
+        fault("timeout", `${program}: no end within ${Math.round(limitMs)} ms; killed`),
+      );
     case "killed":
       return none(true, fault("daemon-down", `${program}: died of ${end.signal}`));
     case "exited": {

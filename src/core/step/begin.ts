@@ -135,20 +135,26 @@ function firstRole(
 
 /** What was under way when this host ended: a command not carried out by all, a mirror half removed. */
 function resumed({ command, registrations }: Devices, nowMs: number): Installation | null {
-  const common = {
+  if (command) return announcing(command, nowMs);
+  const draining = Object.entries(registrations).find(([, { state }]) => state === "draining");
+  if (!draining) return null;
+  const [mirror] = draining;
+  const local: Command = { number: 0n, kind: "deactivate", mirror };
+  return { ...announcing(local, nowMs), phase: "deregistering" };
+}
+
+/** A command of this host that was given, and waits for receipts. */
+export function announcing(command: Command, nowMs: number): Installation {
+  return {
+    command,
     issuer: true,
+    phase: "announcing",
     waiting: null,
     fault: null,
     retryMs: nowMs,
     acknowledged: [],
     volumeId: null,
-  } as const;
-  if (command) return { command, phase: "announcing", ...common };
-  const draining = Object.entries(registrations).find(([, { state }]) => state === "draining");
-  if (!draining) return null;
-  const [mirror] = draining;
-  const local: Command = { number: 0n, kind: "deactivate", mirror };
-  return { command: local, phase: "deregistering", ...common };
+  };
 }
 
 export function begin(setup: Setup): State {

@@ -18,6 +18,7 @@ import {
   type Telling,
   tellingHosts,
 } from "./commands.ts";
+import { announcing } from "./begin.ts";
 import { ending, mirrorNamed, only, perform, told } from "./install.ts";
 import { beatingDropped, digestName, stageFault } from "./reconfigure.ts";
 import type { Action, Input, Installation, State, Step } from "./state.ts";
@@ -200,6 +201,15 @@ function supersededBy(state: State, installation: Installation, host: string): S
   return { ...only({ ...state, devices, lastInstallation }), events: [event] };
 }
 
+/** A removal that gave way to something done at this host alone goes on after it. */
+function withGiven(state: State): State {
+  const { command, registrations } = state.devices;
+  if (!command || state.installation || registrations[command.mirror]?.state !== "draining") {
+    return state;
+  }
+  return { ...state, installation: announcing(command, state.nowMs) };
+}
+
 /** A command that every host has carried out is given no longer. */
 function retire(state: State, hosts: Telling): Step {
   const { command } = state.devices;
@@ -230,6 +240,7 @@ export function settleInstallation(state: State, wallNs: bigint): Step {
   const hosts = tellingHosts(state);
   return chain(
     state,
+    (s) => only(withGiven(s)),
     (s) => seeReceipts(s, hosts, wallNs),
     (s) => follow(s, hosts, wallNs),
     (s) => retire(s, hosts),

@@ -59,7 +59,8 @@ function requestFault(state: State, request: Request): Refused | null {
 function switchFaultOf(state: State, force: boolean): Refused | null {
   const { staged } = state;
   if (!staged) {
-    const message = "no configuration is staged here; mirrorbeat config stage";
+    const { generation } = state.config;
+    const message = `nothing is staged here; generation ${generation} is in use: mirrorbeat config stage`;
     return { code: exitCodes.tryLater, message };
   }
   if (!state.selfEnabled) {
@@ -75,7 +76,9 @@ function switchFaultOf(state: State, force: boolean): Refused | null {
   const waits = unstagedHosts(state, staged);
   const behind = waits.filter(({ beats }) => beats || !force).map(({ text }) => text);
   if (behind.length > 0) {
-    const message = `not yet: ${behind.join(", ")}; stage it there, or leave the silent by --force`;
+    const message =
+      `not yet: ${behind.join(", ")}; a beat or two after the last \`config stage\` all know; ` +
+      "hosts that are silent can be left behind by --force";
     return { code: exitCodes.tryLater, message };
   }
   const unsure = silentDropped(state, staged.config);
@@ -101,7 +104,7 @@ export function unstagedHosts(state: State, staged: Staged): readonly Unstaged[]
       return [];
     if (!telling.has(host)) return [{ text: `${host} is silent`, beats: false }];
     if (digests.get(host) === staged.digest) return [];
-    return [{ text: `${host} has not staged the same`, beats: true }];
+    return [{ text: `${host} has not staged the same, or not told so yet`, beats: true }];
   });
 }
 

@@ -211,6 +211,24 @@ test("asked for while the file is being written for something else: it begins af
   assert.is(state(agent, "spare"), "enabled");
 });
 
+test("a removal that waits goes on after another was removed at this host alone", () => {
+  const mirrors = { ...three, other: "tokyo>osaka" } as const;
+  const world = new World({ ...one, mirrors });
+  world.run(30_000);
+  world.kill("o1");
+  world.run(60_000);
+  assert.is(world.install("t1", "deinstall", "spare"), null);
+  assert.is(world.install("t1", "deinstall-local", "other")?.code, 0);
+  world.start("o1");
+  world.run(30_000);
+  assert.equal(
+    ["t1", "o1"].map((name) => state(world.agent(name), "spare")),
+    ["-", "-"],
+  );
+  assert.is(state(world.agent("t1"), "other"), "-");
+  assert.is(world.agent("t1").memory.devices?.command, null);
+});
+
 test("the last path is not removed by mistake", () => {
   const world = new World({ ...one, network: false });
   world.run(10_000);

@@ -34,15 +34,14 @@ export type Judged = {
 };
 
 /**
- * By its farewell on that path, or by the mask in its newest record. The mask hides silence, never
- * a beat; and it counts by the order of the mirrors, so only between equal configurations.
+ * By its farewell on that path, or by the mask in its newest record, which hides silence and never
+ * a beat.
  */
 function isOffThere(state: State, peer: Peer, path: string): boolean {
   if (peer.pathsOff.includes(path)) return true;
   const { word } = peer;
   if (!word || word.pathsOff === 0 || peer.sightings[path]?.status === "ok") return false;
-  if (word.generation !== BigInt(state.config.generation)) return false;
-  return pathsOffOf(state.config, peer.host.site, word.pathsOff).includes(path);
+  return pathsOffOf(state.config, peer.host.site, word).includes(path);
 }
 
 /** Whether a path to that host takes part: ours is on, the host has it, and did not switch it off. */

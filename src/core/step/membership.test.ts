@@ -322,4 +322,30 @@ test("an active sibling may not be configured away", () => {
   assert.is.not(code, 0, `${end?.message}; ${active}`);
 });
 
+test("a host left behind by a switch does not take over: it does not know all that may serve", () => {
+  const world = new World({ tokyo: ["t1"], osaka: ["o1"] });
+  world.run(30_000);
+  const next: SitesWish = { tokyo: ["t1", "t2"], osaka: ["o1"], generation: 2 };
+  world.pause("o1");
+  world.run(60_000);
+  assert.is(world.stage("t1", next).code, 0);
+  world.run(3000);
+  world.install("t1", "reconfigure", "", { force: true });
+  world.wish = next;
+  world.start("t2");
+  world.resume("o1");
+  world.run(20_000);
+  world.kill("t1");
+  world.run(60_000);
+  assert.is(world.takeover("o1"), 107);
+  const [answer] = world.agent("o1").answers.slice(-1);
+  assert.match(answer?.message ?? "", "t1 went by a newer configuration");
+  assert.ok(
+    world
+      .agent("o1")
+      .texts("config")
+      .some((text) => text.includes("step=differs")),
+  );
+});
+
 test.run();

@@ -4,6 +4,7 @@ import { comparePositions, type Position } from "../record.ts";
 import {
   commandKinds,
   type Echo,
+  type HeartbeatRecord,
   lagFar,
   lagNever,
   lagOff,
@@ -97,10 +98,20 @@ function pathsOffMask(state: State): number {
   );
 }
 
-/** Paths that a host of that site says, in its newest record, that it has off. */
-export function pathsOffOf(config: State["config"], site: string, mask: number): readonly string[] {
-  if (mask === 0) return [];
-  return [networkPath, ...writtenBy(config, site)].filter((_, bit) => (mask & (1 << bit)) !== 0);
+/**
+ * Paths that a record of that site says are off. By the order of the mirrors, so it is understood
+ * only between hosts of one configuration.
+ */
+export function pathsOffOf(
+  config: State["config"],
+  site: string,
+  record: Pick<HeartbeatRecord, "pathsOff" | "generation">,
+): readonly string[] {
+  const { pathsOff, generation } = record;
+  if (pathsOff === 0 || generation !== BigInt(config.generation)) return [];
+  return [networkPath, ...writtenBy(config, site)].filter(
+    (_, bit) => (pathsOff & (1 << bit)) !== 0,
+  );
 }
 
 /** Paths on which a beat goes out now: the network, and the mirrors that our site writes. */

@@ -109,7 +109,7 @@ export function seePeerRecord(
   const seen = withSighting(peer, path, seeRecord(sighting, watch, record, seenMs));
   const advanced = seen.sightings[path]?.position !== sighting.position;
   // A path that is off for all stands in the mask; the flag alone means: off for us.
-  const masked = pathsOffOf(state.config, peer.host.site, record.pathsOff).includes(path);
+  const masked = pathsOffOf(state.config, peer.host.site, record).includes(path);
   const off = (record.flags & recordFlags.pathOff) !== 0 && !masked;
   const pathsOff = peer.pathsOff.filter((name) => name !== path);
   const moved: Peer = {
@@ -136,8 +136,9 @@ function hasBegunAnew(was: Word | null, word: Word): boolean {
 
 /** Paths that were off by its word before, and are not any more. */
 function pathsOnAgain(state: State, { word: was, host }: Peer, word: Word): readonly string[] {
-  const on = (was?.pathsOff ?? 0) & ~word.pathsOff;
-  return pathsOffOf(state.config, host.site, on);
+  const { generation } = word;
+  const pathsOff = (was?.pathsOff ?? 0) & ~word.pathsOff;
+  return pathsOffOf(state.config, host.site, { generation, pathsOff });
 }
 
 /** A host that comes back shows on one path first: the others are not silent, they are to come. */

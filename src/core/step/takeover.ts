@@ -260,8 +260,11 @@ function takeoverFacts(state: State, force: boolean): TakeoverFacts {
   }));
   const siblings = ownSite(state.config).hosts.filter((host) => !host.beacon && host.enabled);
   const onVolume = pathsOut(state).some((path) => path !== networkPath);
+  const ours = BigInt(state.config.generation);
+  const newer = state.peers.filter(({ word }) => word !== null && word.generation > ours);
   return {
     force,
+    newerConfigurations: newer.map(({ host }) => host.name),
     hosts,
     busySiblings: busySiblings(state),
     siblingsWouldLearn: onVolume || siblings.length <= 1,
