@@ -40,7 +40,8 @@ function riskOf(verb: PairVerb, isInUse: boolean): string | null {
       );
     case "remove":
       return isInUse
-        ? "the mirror is installed here: first `mirrorbeat deinstall`, which makes no alarm"
+        ? "the mirror is in use: its path falls silent without being drained; first " +
+            "`mirrorbeat deinstall`, which makes no alarm"
         : null;
     case "create":
     case "split":

@@ -171,11 +171,13 @@ export type Plan = {
 /** What would be sent; nothing was. */
 export function planText({ verb, name, outcome, notes, isForceMissing, force }: Plan): string {
   const flags = isForceMissing || force ? "--yes --force" : "--yes";
+  const isInUse = verb === "remove" && isForceMissing;
+  const next = isInUse ? `deinstall ${name}` : `pair ${verb} ${name} ${flags}`;
   return [
     lines(`NOTHING WAS CHANGED: ${flags} does it`),
     lines(`${verb} of ${name}: ${outcome.message}:`),
     ...outcome.commands.map((command) => `  ${plain(command)}\n`),
     ...notes.map((note) => lines(note, 2)),
-    lines(`next: mirrorbeat pair ${verb} ${name} ${flags}`),
+    lines(`next: mirrorbeat ${next}`),
   ].join("");
 }
