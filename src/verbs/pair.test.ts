@@ -1,3 +1,4 @@
+// test-limit-seconds: 180
 /** The verb beside an embedded copy, in this process; and where there is none, or another one. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import os from "node:os";
