@@ -18,7 +18,8 @@ const [native, ...filters] = process.argv.slice(2);
 const out = path.resolve(process.env.TEST_OUT ?? ".build/test");
 const showsAll = process.env.TEST_SHOW === "1"; // not only the output of what fails
 const defaultLimitSeconds = 60;
-const jobs = Number(process.env.TEST_JOBS ?? os.availableParallelism());
+// Most files wait for agents and engines most of the time: one more than there are processors.
+const jobs = Number(process.env.TEST_JOBS ?? os.availableParallelism() + 1);
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 const sources = readdirSync("src", { recursive: true })
