@@ -13,6 +13,7 @@ import { unjudgedLimitMs } from "./base/timing.ts";
 import { isFit, watchRead } from "./observation.ts";
 import { type HeartbeatRecord, recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
+import { chain, only } from "./step/chain.ts";
 import { judgeAll } from "./step/judge.ts";
 import { devicesStored, volumeOpened } from "./step/install.ts";
 import { seeProbe, settleInstallation } from "./step/install-follow.ts";
@@ -46,22 +47,6 @@ import { switchTarget } from "./step/switch.ts";
 
 /** Rejections of one reason are told at once, then at most once in this time. */
 const rejectionRepeatMs = 60_000;
-
-/** Runs one stage after another, gathering what they want done and told. */
-function chain(state: State, ...stages: readonly ((state: State) => Step)[]): Step {
-  const actions: Action[] = [];
-  const events: CoreEvent[] = [];
-  let current = state;
-  for (const stage of stages) {
-    const result = stage(current);
-    current = result.state;
-    actions.push(...result.actions);
-    events.push(...result.events);
-  }
-  return { state: current, actions, events };
-}
-
-const only = (state: State): Step => ({ state, actions: [], events: [] });
 
 type ChangeInput = Extract<
   Input,

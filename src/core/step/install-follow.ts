@@ -19,9 +19,10 @@ import {
   tellingHosts,
 } from "./commands.ts";
 import { announcing } from "./begin.ts";
-import { ending, mirrorNamed, only, perform, told } from "./install.ts";
+import { chain, only } from "./chain.ts";
+import { ending, mirrorNamed, perform, told } from "./install.ts";
 import { beatingDropped, digestName, stageFault } from "./reconfigure.ts";
-import type { Action, Input, Installation, State, Step } from "./state.ts";
+import type { Input, Installation, State, Step } from "./state.ts";
 
 /** Why it is not done: for people who wait. */
 export function waitingFor(state: State): readonly string[] {
@@ -222,17 +223,6 @@ function retire(state: State, hosts: Telling): Step {
     actions: [{ kind: "store-devices", devices: storing }],
     events: [],
   };
-}
-
-function chain(state: State, ...stages: readonly ((state: State) => Step)[]): Step {
-  const gathered = { state, actions: [] as Action[], events: [] as CoreEvent[] };
-  for (const stage of stages) {
-    const result = stage(gathered.state);
-    gathered.state = result.state;
-    gathered.actions.push(...result.actions);
-    gathered.events.push(...result.events);
-  }
-  return gathered;
 }
 
 /** With each beat: what others tell, and what waited long enough to be tried again. */

@@ -19,6 +19,7 @@ import type { MirrorConfig } from "../base/config.ts";
 import type { CoreEvent, EventValue } from "../base/event.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
 import { commandFaults } from "../sector/layout.ts";
+import { only } from "./chain.ts";
 import { silentText } from "./commands.ts";
 import type { Action, Input, Installation, State, Step } from "./state.ts";
 import { digestName, reconfigured } from "./reconfigure.ts";
@@ -26,8 +27,6 @@ import { switchPath } from "./switch.ts";
 
 /** After a volume or the file could not be had. */
 const retryAfterMs = 2000;
-
-export const only = (state: State): Step => ({ state, actions: [], events: [] });
 
 export function mirrorNamed(state: State, name: string): MirrorConfig | undefined {
   return state.config.mirrors.find((mirror) => mirror.name === name);

@@ -13,6 +13,7 @@
  *   answer, so two sites can never go on answering each other's answers.
  */
 import type { CoreEvent, EventValue, Level } from "../base/event.ts";
+import { only } from "./chain.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
 import { signalHoldMs } from "../base/timing.ts";
 import { mirrorNamed } from "./install.ts";
@@ -24,8 +25,6 @@ import type { Action, Input, State, Step } from "./state.ts";
 const noteLimitMs = 10_000;
 const retryFirstMs = 2000;
 const retryMaxMs = 60_000;
-
-const only = (state: State): Step => ({ state, actions: [], events: [] });
 
 export const noSignals: Signals = { splits: {}, heard: {}, seen: {}, splitMs: {}, last: null };
 
