@@ -104,7 +104,7 @@ function stagedFrom(file: string, options: RunOptions, io: Ready["io"]): Staged 
   return {
     config,
     digest: io.crc32c(sharedConfigBytes(config)),
-    timingDigest: timingDigestOf(config.timing, (bytes) => io.crc32c(bytes)),
+    timingDigest: timingDigestOf(config, (bytes) => io.crc32c(bytes)),
   };
 }
 
@@ -136,7 +136,7 @@ async function beginDurably(
   const { config } = options;
   const state = begin({
     config,
-    timingDigest: timingDigestOf(config.timing, (bytes) => ready.io.crc32c(bytes)),
+    timingDigest: timingDigestOf(config, (bytes) => ready.io.crc32c(bytes)),
     keyRing: keyRingOf(ready.keys.ids(), (bytes) => ready.io.crc32c(bytes)),
     configDigest: ready.io.crc32c(sharedConfigBytes(config)),
     incarnation: ready.incarnation,

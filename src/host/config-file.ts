@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import type { Config } from "../core/base/config.ts";
+import { type Config, fencingDefaults, takeoverDefaults } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { nearest } from "./config-keys.ts";
 import { type MirrorDraft, readMirrors, volumeUses } from "./config-mirrors.ts";
@@ -263,6 +263,9 @@ export function loadConfig(request: ConfigRequest): ConfigResult {
     })),
     mirrors: mirrors.map(({ label: _, ...mirror }) => mirror),
     dataDevices,
+    dataGroups: [],
+    takeover: takeoverDefaults,
+    fencing: fencingDefaults,
     hooks: readHooks(reading, root, trees.root),
     journalBytesMax: root.whole(
       "journal_bytes_max",

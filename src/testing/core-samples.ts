@@ -74,7 +74,7 @@ export function recordValues(changes: Partial<HeartbeatRecord> = {}): Unsealed<"
     handoverSite: 0,
     echoSectors: 1,
     echoPeers: 2,
-    timingDigest: timingDigestOf(timingDefaults, crc32c),
+    timingDigest: timingDigestOf({ timing: timingDefaults, policy: "operator" }, crc32c),
     commandSeen: 0n,
     commandDone: 0n,
     hostName: "tokyo-1",

@@ -230,7 +230,7 @@ export class World {
     const config = configFor(name, this.wish);
     const setup: Setup = {
       config,
-      timingDigest: timingDigestOf(config.timing, crc32c),
+      timingDigest: timingDigestOf(config, crc32c),
       configDigest: crc32c(sharedConfigBytes(config)),
       incarnation: memory.incarnation,
       bootId: how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001",
@@ -310,7 +310,7 @@ export class World {
     const id = this.#order++;
     const config = configFor(name, wish);
     const digest = crc32c(sharedConfigBytes(config));
-    const staged = { config, digest, timingDigest: timingDigestOf(config.timing, crc32c) };
+    const staged = { config, digest, timingDigest: timingDigestOf(config, crc32c) };
     this.input(name, { kind: "stage", id, staged } as never);
     return agent.answers.find((each) => each.id === id) ?? { code: -1, message: "no answer" };
   }

@@ -6,7 +6,14 @@ import { stringify } from "smol-toml";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isConsoleText, runVerb } from "../testing/verb-run.ts";
-import type { Config, HostConfig, MirrorConfig, SiteConfig } from "../core/base/config.ts";
+import {
+  type Config,
+  fencingDefaults,
+  type HostConfig,
+  type MirrorConfig,
+  type SiteConfig,
+  takeoverDefaults,
+} from "../core/base/config.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { completeTiming } from "../core/base/timing.ts";
 import { type ConfigFiles, faultLine, loadConfig } from "../host/config-file.ts";
@@ -193,6 +200,9 @@ const anyConfig: fc.Arbitrary<Config> = fc
       sites,
       mirrors,
       dataDevices: seed.paths.slice(8),
+      dataGroups: [],
+      takeover: takeoverDefaults,
+      fencing: fencingDefaults,
       hooks: { takeover, superseded, verdict, limitMs: 1000 },
       journalBytesMax: 1 << 20,
       generation: seed.generation,

@@ -4,7 +4,7 @@
  * told and forgiven.
  */
 import type { Config, MirrorConfig } from "../core/base/config.ts";
-import { sharedTimings } from "../core/base/timing.ts";
+import { volumeTimings } from "../core/base/timing.ts";
 import type { Opened, Rejection } from "../core/record.ts";
 import type { SectorKind, Superblock } from "../core/sector/layout.ts";
 import type { Check } from "../volume/sector-checks.ts";
@@ -168,7 +168,7 @@ export function configFindings(
   if (pinned !== null && pinned !== wwid) {
     tell("bad", `its identity is ${wwid ?? "not known"}; the configuration pins ${pinned}`);
   }
-  const differing = sharedTimings.filter(
+  const differing = volumeTimings.filter(
     (name) => superblock.intervalMs !== 0 && superblock[name] !== config.timing[name],
   );
   for (const name of differing) {

@@ -9,7 +9,7 @@
  */
 import type { Timing } from "../core/base/config.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
-import type { sharedTimings } from "../core/base/timing.ts";
+import type { volumeTimings } from "../core/base/timing.ts";
 import { clusterIdOf } from "../core/sector/cluster-id.ts";
 import { blockBytes, type Superblock } from "../core/sector/layout.ts";
 import {
@@ -35,7 +35,7 @@ import {
 /** For devices without a sector size of their own: a plain file. */
 const fileSectorBytes = 512;
 
-export type SharedTimings = Pick<Timing, (typeof sharedTimings)[number]>;
+export type SharedTimings = Pick<Timing, (typeof volumeTimings)[number]>;
 
 export type FormatWish = VolumeWish & {
   readonly cluster: string;

@@ -8,7 +8,23 @@
 import type { PairConfig } from "./pair-settings.ts";
 
 export type { PairConfig };
-export type Policy = "notify" | "operator";
+
+/** Who grants the exclusive right to be active: see docs/safety.md. */
+export const policies = [
+  "notify",
+  "operator",
+  "lease",
+  "witness",
+  "reservation",
+  "booth",
+  "command",
+] as const;
+export type Policy = (typeof policies)[number];
+
+/** Under these a site is active only while the other one, or the witness, grants it. */
+export function isLeased(policy: Policy): boolean {
+  return policy === "lease" || policy === "witness";
+}
 export type DetectorKind = "fixed" | "adaptive";
 
 /** The timings that both sites must share; each is explained in core/base/timing.ts. */
@@ -28,9 +44,24 @@ export type Timing = {
   /** How often a pair state is asked for, and how old it may be and still count as evidence. */
   readonly pairPollMs: number;
   readonly pairAgeLimitMs: number;
-  /** Room for the lease of automatic takeover; 0 while the policy is operator or notify. */
+  /** How long an active host may go on after the start of its newest echoed write; 0 without. */
   readonly leaseMs: number;
+  /** The watchdog's whole time, from the last feeding to the reset. */
   readonly watchdogMs: number;
+  /** How long before its end a lease that runs out makes the service stop. */
+  readonly stopMs: number;
+  /** Longest time that a write, once issued, may still land. */
+  readonly lateWriteMs: number;
+  /** Longest that a PVOL write hangs while the pair still says paired: the array's link time-out. */
+  readonly hangMs: number;
+  /** Rounds of beat and echo that may be lost without a stop. */
+  readonly lostRounds: number;
+  /** Bound of a clock's rate error, in parts per million. */
+  readonly driftPpm: number;
+  /** The standby's wait before it takes over; at least what `takeoverWaitMinMs` says. */
+  readonly takeoverWaitMs: number;
+  /** Own lease of a site's lock, where a site has several hosts. */
+  readonly lockMs: number;
 };
 
 export type HostConfig = {
@@ -49,8 +80,8 @@ export type SiteConfig = {
   readonly name: string;
   /** 1 to 255: part of every term, unique in the cluster. */
   readonly id: number;
-  /** The site that owns the first term is `production`. */
-  readonly role: "production" | "standby";
+  /** The site that owns the first term is `production`; a `witness` never holds the service. */
+  readonly role: "production" | "standby" | "witness";
   /** k of the k-of-n rule: fewer fresh hosts than this is a failure of the group. */
   readonly quorum: number;
   readonly hosts: readonly HostConfig[];
@@ -75,13 +106,68 @@ export type MirrorConfig = {
   readonly pair: PairConfig;
 };
 
+/** A pair that holds the service's data: taken over and swapped, never written by us. */
+export type DataGroupConfig = {
+  readonly name: string;
+  /** 1 and up: its number in the records, at most `dataGroupsMax` groups. */
+  readonly id: number;
+  /** The site whose volume was the PVOL when it was set up; after a swap the array says otherwise. */
+  readonly writer: string;
+  readonly reader: string;
+  readonly pvol: string;
+  readonly svol: string;
+  readonly pair: PairConfig;
+};
+
+/** The right to take over: what an arbiter needs to know beside the policy. */
+export type TakeoverConfig = {
+  /** Data written in this time before the silence may be lost by an automatic takeover. */
+  readonly rpoMaxMs: number;
+  /** Another host of the site takes the service over when one fails; needs lease and watchdog. */
+  readonly local: boolean;
+  /** Devices that both sites reach and that know persistent reservations. */
+  readonly reservationDevices: readonly string[];
+  readonly boothTicket: string | null;
+  readonly boothClient: HookCommand;
+  /** Program that must answer that the other site is down. */
+  readonly fenceCommand: HookCommand | null;
+  /** Deadline of one question to the arbiter. */
+  readonly arbiterLimitMs: number;
+};
+
+export const takeoverDefaults: TakeoverConfig = {
+  rpoMaxMs: 60_000,
+  local: false,
+  reservationDevices: [],
+  boothTicket: null,
+  boothClient: ["booth"],
+  fenceCommand: null,
+  arbiterLimitMs: 30_000,
+};
+
+/** Self-fencing of this host; off until configured. */
+export type FencingConfig = {
+  /** A watchdog device, or a pipe that stands in for one in tests; null for none. */
+  readonly watchdog: string | null;
+  /** Time-out set at the device; shorter than `watchdogMs`, the watchdog's whole time. */
+  readonly watchdogLimitMs: number;
+  /** Tell systemd of start, beats and stop. */
+  readonly systemd: boolean;
+};
+
+export const fencingDefaults: FencingConfig = {
+  watchdog: null,
+  watchdogLimitMs: 0,
+  systemd: true,
+};
+
 /** A command without a shell: program and arguments. */
 export type HookCommand = readonly string[];
 
 export type HooksConfig = {
   /** Run on the host where the takeover was commanded, after the term is durable. */
   readonly takeover: HookCommand | null;
-  /** Run when this site finds a higher term and must not be active any more. */
+  /** Stops the service: run when this host must not be active any more. Exit 0 says it is stopped. */
   readonly superseded: HookCommand | null;
   /** Run for each change of a group's verdict. */
   readonly verdict: HookCommand | null;
@@ -101,6 +187,9 @@ export type Config = {
   readonly mirrors: readonly MirrorConfig[];
   /** Devices that hold data: never accepted as heartbeat volumes. */
   readonly dataDevices: readonly string[];
+  readonly dataGroups: readonly DataGroupConfig[];
+  readonly takeover: TakeoverConfig;
+  readonly fencing: FencingConfig;
   readonly hooks: HooksConfig;
   /** Ceiling of the journal on disk, both of its files together. */
   readonly journalBytesMax: number;

@@ -24,6 +24,7 @@
  * (docs/safety.md). The network path is judged alike with a read time of zero.
  */
 import type { Timing } from "./config.ts";
+import { withLeaseTiming } from "./lease-timing.ts";
 
 export const healthMax = 7;
 /** Unchanged good reads that a silence must contain. */
@@ -55,6 +56,13 @@ export const timingDefaults: Timing = {
   pairAgeLimitMs: 15000,
   leaseMs: 0,
   watchdogMs: 0,
+  stopMs: 0,
+  lateWriteMs: 2000,
+  hangMs: 13_200,
+  lostRounds: 2,
+  driftPpm: 1000,
+  takeoverWaitMs: 0,
+  lockMs: 0,
 };
 
 /** The same where nothing else is said: an array's command line takes a second to answer. */
@@ -84,7 +92,7 @@ export function completeTiming(given: Partial<Timing>): Timing {
   const pairPollMs =
     given.pairPollMs ??
     Math.min(pairPollRoomMs, Math.max(pairPollDefaultMinMs, scaled(timingDefaults.pairPollMs)));
-  return {
+  const completed: Timing = {
     ...timingDefaults,
     intervalMs,
     pollMs,
@@ -103,6 +111,7 @@ export function completeTiming(given: Partial<Timing>): Timing {
     pairAgeLimitMs: 3 * pairPollMs,
     ...given,
   };
+  return withLeaseTiming(completed, given);
 }
 
 /** Poll distance above which the observer, not the peer, was absent. */
@@ -212,8 +221,8 @@ export function signalRestMs(timing: Timing, changeLimitMs: number): number {
   return signalEveryMs + 4 * timing.pairPollMs + changeLimitMs;
 }
 
-/** Every timing of the volume's superblock and of the records, in a fixed order, for comparing. */
-export const sharedTimings = [
+/** Every timing that stands in a volume's superblock. */
+export const volumeTimings = [
   "intervalMs",
   "pollMs",
   "marginMs",
@@ -221,6 +230,17 @@ export const sharedTimings = [
   "readLimitMs",
   "leaseMs",
   "watchdogMs",
+] as const satisfies readonly (keyof Timing)[];
+
+/** Every timing that all hosts must have alike, in a fixed order: what the records' digest is of. */
+export const sharedTimings = [
+  ...volumeTimings,
+  "stopMs",
+  "lateWriteMs",
+  "hangMs",
+  "driftPpm",
+  "takeoverWaitMs",
+  "lockMs",
 ] as const satisfies readonly (keyof Timing)[];
 
 /** A broken inequality: the field to change, in words that show the numbers. */

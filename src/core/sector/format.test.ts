@@ -123,7 +123,7 @@ test("the timing digest covers each shared timing, in order, and no other", () =
   const numbers = [1000, 500, 2000, 500, 500, 0, 0];
   const bytes = Buffer.alloc(28);
   numbers.forEach((ms, index) => bytes.writeUInt32LE(ms, 4 * index));
-  const digest = timingDigestOf(timingDefaults, crc32c);
+  const digest = timingDigestOf({ timing: timingDefaults, policy: "operator" }, crc32c);
   assert.is(digest, crc32c(bytes));
   for (const name of [
     "intervalMs",
@@ -135,11 +135,11 @@ test("the timing digest covers each shared timing, in order, and no other", () =
     "watchdogMs",
   ] as const) {
     const other = { ...timingDefaults, [name]: timingDefaults[name] + 1 };
-    assert.is.not(timingDigestOf(other, crc32c), digest, name);
+    assert.is.not(timingDigestOf({ timing: other, policy: "operator" }, crc32c), digest, name);
   }
   for (const name of ["writeLimitMs", "schedulingMs", "pairPollMs", "pairAgeLimitMs"] as const) {
     const other = { ...timingDefaults, [name]: timingDefaults[name] + 1 };
-    assert.is(timingDigestOf(other, crc32c), digest, name);
+    assert.is(timingDigestOf({ timing: other, policy: "operator" }, crc32c), digest, name);
   }
 });
 
@@ -167,7 +167,7 @@ test("docs/format.md quotes numbers that are true", () => {
     "key of the examples": keyHex,
     "its key id": testKeyId.toString(16).padStart(8, "0"),
     "cluster id of alpha": clusterId,
-    "timing digest of the defaults": timingDigestOf(timingDefaults, crc32c)
+    "timing digest of the defaults": timingDigestOf({ timing: timingDefaults, policy: "operator" }, crc32c)
       .toString(16)
       .padStart(8, "0"),
     "check value": "E3069283",
