@@ -12,7 +12,8 @@ build.sh [VERB]      from a fresh clone, nothing else to do first
   test [FILTER...]   native tests under sanitizers, then every test of src
   conformance NAME   the checks that every remote copy must pass, on that one
   lint               types, import rules, format
-  lab NAME VERB      real remote copies on this machine (docs/lab.md): qemu, drbd
+  lab NAME VERB      real remote copies on this machine (docs/lab.md): qemu, drbd;
+                     real watchdogs in virtual machines (docs/fencing.md): fence
   bench [--soak]     figures beside sbd, sanlock and a bare Node timer
   smoke              the bundle on Node 20, 22 and 24
   clean              remove what was built

@@ -9,10 +9,22 @@ const may = {
   host: ["core/base"],
   volume: ["core", "device", "host"],
   remotecopy: ["core/base", "device", "host"],
-  agent: ["core", "device", "volume", "network", "host", "remotecopy"],
+  arbiter: ["core/base", "device", "host"],
+  agent: ["core", "device", "volume", "network", "host", "remotecopy", "arbiter"],
   console: ["core", "host"],
   demo: ["core", "device"],
-  verbs: ["demo", "core", "device", "volume", "network", "host", "remotecopy", "agent", "console"],
+  verbs: [
+    "demo",
+    "core",
+    "device",
+    "volume",
+    "network",
+    "host",
+    "remotecopy",
+    "arbiter",
+    "agent",
+    "console",
+  ],
 };
 /** The way of the data through src/core: a stage may import only stages to its left. */
 const way = ["base", "sector", "record", "observation", "verdict", "decision", "step"];

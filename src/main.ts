@@ -32,6 +32,10 @@ const verbs: Readonly<Record<string, VerbRow>> = {
     about: "make this site the active one",
     load: async () => (await import("./verbs/takeover.ts")).takeoverVerb,
   },
+  gate: {
+    about: "may this host start the service? for boot scripts",
+    load: async () => (await import("./verbs/gate.ts")).gateVerb,
+  },
   enable: { about: "switch a path or host on", load: async () => switchOf("enable") },
   disable: { about: "switch a path or host off", load: async () => switchOf("disable") },
   install: {
@@ -57,6 +61,10 @@ const verbs: Readonly<Record<string, VerbRow>> = {
   timing: {
     about: "every deadline, and the worst case of detection",
     load: async () => (await import("./verbs/timing.ts")).timingVerb,
+  },
+  doctor: {
+    about: "is this host fit, and which of its fencing is real?",
+    load: async () => (await import("./verbs/doctor.ts")).doctorVerb,
   },
   config: {
     about: "check or show the configuration",

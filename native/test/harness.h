@@ -70,6 +70,7 @@ const char *test_path(const char *name);
 void crc32c_tests(void);
 void area_scan_tests(void);
 void host_tests(void);
+void fence_tests(void);
 void request_tests(void);
 void loop_device_tests(void);
 

@@ -11,7 +11,10 @@ import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import { step } from "../core/step.ts";
 import type { Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
-import { echoesFor, highWaterMarks } from "../core/step/publish.ts";
+import { highWaterMarks } from "../core/step/marks.ts";
+import { echoesFor } from "../core/step/publish.ts";
+import type { Durable } from "../core/step/right-state.ts";
+import { durableOf } from "../core/step/term.ts";
 import { isNewestWord } from "../core/step/see.ts";
 import {
   type Action,
@@ -160,9 +163,9 @@ export class Agent {
   }
 
   private memory(): Memory {
-    const { incarnation, term, halfDone } = this.current;
+    const { incarnation, bootId } = this.current;
     const marks = highWaterMarks(this.current);
-    return { incarnation, term, halfDone, marks, switches: this.kept };
+    return { incarnation, bootId, ...durableOf(this.current), marks, switches: this.kept };
   }
 
   private take(input: Input): readonly Action[] {
@@ -181,7 +184,7 @@ export class Agent {
       case "publish":
         return void this.publish(action);
       case "store-term":
-        return void this.storeTerm(action.term, action.halfDone);
+        return void this.storeTerm(action.durable);
       case "query-pair":
         return this.pairs.query(action.mirror);
       case "change-pair":
@@ -226,11 +229,12 @@ export class Agent {
     this.forgotten = this.world.store(this.memory());
   }
 
-  private async storeTerm(term: bigint, halfDone: boolean): Promise<void> {
-    const ok = await this.world.store({ ...this.memory(), term, halfDone });
-    this.apply({ kind: "term-stored", nowMs: this.nowMs(), term, ok });
-    // A takeover's term goes out at once, not with the next beat.
-    if (this.current.takeover?.phase === "publishing") this.beat();
+  private async storeTerm(durable: Durable): Promise<void> {
+    const ok = await this.world.store({ ...this.memory(), ...durable });
+    this.apply({ kind: "term-stored", nowMs: this.nowMs(), durable, ok });
+    // A term that was taken, or given away, goes out at once, not with the next beat.
+    const { takeover, handover } = this.current;
+    if (takeover?.phase === "publishing" || handover?.phase === "publishing") this.beat();
   }
 
   /** What each site's hosts are told that we saw of them; made once a beat. */

@@ -18,6 +18,13 @@ export type Memory = {
   readonly term: bigint | null;
   /** A takeover was begun here and not ended. */
   readonly halfDone: boolean;
+  /** The service may run here: set before it is started, cleared when its stop is verified. */
+  readonly serving: boolean;
+  /** Of a witness: the term in which it granted takeover, and to which site; zero without. */
+  readonly grantedTerm: bigint;
+  readonly grantedSite: number;
+  /** The boot in which this was written. */
+  readonly bootId: string;
   readonly marks: Readonly<Record<string, Position>>;
   readonly switches: Switches;
 };
@@ -26,9 +33,19 @@ export const emptyMemory: Memory = {
   incarnation: 0n,
   term: null,
   halfDone: false,
+  serving: false,
+  grantedTerm: 0n,
+  grantedSite: 0,
+  bootId: "",
   marks: {},
   switches: allOn,
 };
+
+/** What must be durable before it is acted upon; it goes with the term. */
+export function rightOf(memory: Memory): Right {
+  const { term, halfDone, serving, grantedTerm, grantedSite } = memory;
+  return { term, halfDone, serving, grantedTerm, grantedSite };
+}
 /** With one more switch thrown. */
 export function switched(kept: Switches, target: SwitchTarget, on: boolean): Switches {
   switch (target.kind) {
@@ -50,6 +67,9 @@ type Stored = {
   readonly incarnation: string;
   readonly term: string | null;
   readonly halfDone: boolean;
+  readonly serving?: boolean;
+  readonly granted?: readonly [string, number];
+  readonly bootId?: string;
   readonly marks: Readonly<Record<string, readonly [string, string]>>;
   readonly switches: Switches;
 };
@@ -60,6 +80,9 @@ export function memoryText(memory: Memory, checksum: Checksum): string {
     incarnation: String(memory.incarnation),
     term: memory.term === null ? null : String(memory.term),
     halfDone: memory.halfDone,
+    serving: memory.serving,
+    granted: [String(memory.grantedTerm), memory.grantedSite],
+    bootId: memory.bootId,
     marks: Object.fromEntries(
       Object.entries(memory.marks).map(([key, mark]) => [
         key,
@@ -83,6 +106,10 @@ export function parseMemory(text: string, checksum: Checksum): Memory | null {
       incarnation: BigInt(stored.incarnation),
       term: stored.term === null ? null : BigInt(stored.term),
       halfDone: stored.halfDone,
+      serving: stored.serving ?? false,
+      grantedTerm: BigInt(stored.granted?.[0] ?? "0"),
+      grantedSite: stored.granted?.[1] ?? 0,
+      bootId: stored.bootId ?? "",
       marks: Object.fromEntries(
         Object.entries(stored.marks).map(([key, [incarnation, serial]]) => [
           key,
@@ -119,7 +146,7 @@ export function loadMemory(folder: string, checksum: Checksum): MemoryResult {
   return { ok: false, refusal: { code: exitCodes.dataError, message } };
 }
 
-type Term = Pick<Memory, "term" | "halfDone">;
+export type Right = Pick<Memory, "term" | "halfDone" | "serving" | "grantedTerm" | "grantedSite">;
 type Waiter = { readonly memory: Memory; readonly settle: (ok: boolean) => void };
 
 export type StoreOptions = {
@@ -132,7 +159,7 @@ const storeLimitMs = 5000;
 const waitersMax = 64;
 
 /** The higher term, with what is said of it; the later word where both are the same. */
-const higher = (before: Term, after: Term): Term =>
+const higher = (before: Right, after: Right): Right =>
   (after.term ?? -1n) >= (before.term ?? -1n) ? after : before;
 
 /**
@@ -144,12 +171,12 @@ const higher = (before: Term, after: Term): Term =>
 export function memoryStore(
   folder: string,
   checksum: Checksum,
-  loaded: Term = emptyMemory,
+  loaded: Right = emptyMemory,
   options: StoreOptions = {},
 ) {
   const { write = writeFileAtomically, limitMs = storeLimitMs } = options;
   const file = path.join(folder, memoryFile);
-  let durable: Term = { term: loaded.term, halfDone: loaded.halfDone };
+  let durable: Right = rightOf({ ...emptyMemory, ...loaded });
   let waiting: Waiter[] = [];
   let writing = false;
   const drain = async (): Promise<void> => {
@@ -157,10 +184,10 @@ export function memoryStore(
     for (let newest = waiting.at(-1); newest; newest = waiting.at(-1)) {
       const batch = waiting;
       waiting = [];
-      const { term, halfDone } = batch.reduce((most, { memory }) => higher(most, memory), durable);
-      const text = memoryText({ ...newest.memory, term, halfDone }, checksum);
+      const right = batch.reduce((most, { memory }) => higher(most, rightOf(memory)), durable);
+      const text = memoryText({ ...newest.memory, ...right }, checksum);
       const { ok } = await write(file, Buffer.from(text), 0o600);
-      if (ok) durable = { term, halfDone };
+      if (ok) durable = right;
       for (const { settle } of batch) settle(ok);
     }
     writing = false;

@@ -12,7 +12,15 @@
 import { exitCodes, type Refusal } from "./base/exit-codes.ts";
 import { isAlive, type Verdict } from "./verdict.ts";
 
-export type Role = "starting" | "active" | "standby" | "transitioning";
+/**
+ * starting       our site owns the term; whether this host may serve is not known yet
+ * active         the service may run here
+ * standby        another site owns the term
+ * transitioning  taking the term, or giving it away
+ * fenced         must not serve any more; the stop of the service is not verified yet
+ * stopped        our site owns the term, the service is stopped for certain, and waits for the right
+ */
+export type Role = "starting" | "active" | "standby" | "transitioning" | "fenced" | "stopped";
 
 export function termOf(counter: bigint, siteId: number): bigint {
   return counter * 256n + BigInt(siteId);
@@ -29,32 +37,53 @@ export function nextTerm(term: bigint, siteId: number): bigint {
 export type RoleFacts = {
   readonly role: Role;
   readonly ownsTerm: boolean;
-  /** Every host that may have taken over says, freshly, that no higher term is known to it. */
-  readonly peersConfirm: boolean;
-  readonly takingOver: boolean;
+  /** This host holds the right to be active now: a lease, or the fresh word of all peers. */
+  readonly mayServe: boolean;
+  readonly whyServe: string;
+  /** The right ends, or was given away; null while it stands. */
+  readonly mustStop: string | null;
+  /** The service may run here: no stop of it is verified. */
+  readonly serviceMayRun: boolean;
+  /** A takeover or a switch-over is under way. */
+  readonly underWay: string | null;
+  /** The term was taken here, and the service not started. */
+  readonly halfDone: boolean;
 };
 export type RoleChange = { readonly role: Role; readonly reason: string };
 
+const higherTerm = "a higher term of another site was found";
+
 /** The role after these facts; null where it stays. */
 export function nextRole(facts: RoleFacts): RoleChange | null {
-  const { role, ownsTerm, peersConfirm, takingOver } = facts;
-  if (takingOver) {
-    return role === "transitioning"
-      ? null
-      : { role: "transitioning", reason: "takeover commanded" };
+  const { role, ownsTerm, mayServe, mustStop, serviceMayRun, underWay } = facts;
+  const stopped: RoleChange = serviceMayRun
+    ? { role: "fenced", reason: mustStop ?? higherTerm }
+    : { role: "standby", reason: higherTerm };
+  if (underWay !== null) {
+    return role === "transitioning" ? null : { role: "transitioning", reason: underWay };
   }
   switch (role) {
     case "starting":
-      if (!ownsTerm) return { role: "standby", reason: "another site owns the term" };
-      return peersConfirm ? { role: "active", reason: "fresh peers confirm our term" } : null;
+      if (!ownsTerm) return stopped;
+      return mayServe ? { role: "active", reason: facts.whyServe } : null;
     case "standby":
-      // Only a takeover makes a standby active: it raises the term itself.
+      // Only a takeover makes a standby active: it raises the term itself, or is given one.
       return null;
     case "active":
-      if (ownsTerm) return null;
-      return { role: "standby", reason: "a higher term of another site was found" };
+      if (!ownsTerm) return stopped;
+      return mustStop === null ? null : { role: "fenced", reason: mustStop };
     case "transitioning":
-      return ownsTerm ? null : { role: "standby", reason: "another site owns the term" };
+      return ownsTerm ? null : stopped;
+    case "fenced":
+      if (serviceMayRun) return null;
+      if (!ownsTerm)
+        return { role: "standby", reason: "the service is stopped; the term is another site's" };
+      return facts.halfDone
+        ? { role: "transitioning", reason: "a takeover was begun here and not ended: run it again" }
+        : { role: "stopped", reason: "the service is stopped; it waits for the right to run" };
+    case "stopped":
+      if (!ownsTerm) return { role: "standby", reason: higherTerm };
+      return mayServe ? { role: "active", reason: facts.whyServe } : null;
   }
 }
 
@@ -81,6 +110,8 @@ export type TakeoverFacts = {
   /** Hosts whose newest record tells of a higher generation than ours. */
   readonly newerConfigurations: readonly string[];
   readonly force: boolean;
+  /** An operator attests that the other site is powered off. */
+  readonly peerIsOff: boolean;
   /** Every host of every other site that may hold the service. */
   readonly hosts: readonly {
     readonly name: string;
@@ -110,7 +141,9 @@ export function takeoverRefusal(facts: TakeoverFacts): Refusal | null {
     return { code: exitCodes.tryLater, message };
   }
   const fault =
-    newerFault(facts.newerConfigurations) ?? holderFault(facts.hosts) ?? publishingFault(facts);
+    newerFault(facts.newerConfigurations) ??
+    holderFault(facts.hosts, facts.peerIsOff) ??
+    publishingFault(facts);
   return fault === null ? null : { code: exitCodes.unsafe, message: `takeover refused: ${fault}` };
 }
 
@@ -131,7 +164,7 @@ function publishingFault(facts: TakeoverFacts): string | null {
 }
 
 /** What speaks against it among the hosts that may hold the service. */
-function holderFault(hosts: TakeoverFacts["hosts"]): string | null {
+function holderFault(hosts: TakeoverFacts["hosts"], peerIsOff: boolean): string | null {
   const named = (some: typeof hosts): string => some.map((host) => host.name).join(", ");
   if (hosts.length === 0) {
     return `no host of the other site is watched, so nothing is known of it; enable one, ${override}`;
@@ -145,6 +178,8 @@ function holderFault(hosts: TakeoverFacts["hosts"]): string | null {
     const names = alive.map((host) => `${host.name} (row ${host.verdict?.row})`).join(", ");
     return `${names} still beats on some path; two sites would write. Stop it first, ${override}`;
   }
+  // Whoever attests that a site is off need not wait until its silence proves it.
+  if (peerIsOff) return null;
   const blind = hosts.filter((host) => host.verdict?.action === "refuse");
   if (blind.length > 0) {
     return (

@@ -8,19 +8,40 @@
  */
 import type { CoreEvent } from "./base/event.ts";
 import { unreachable } from "./base/assert.ts";
-import { ownHost } from "./base/config.ts";
+import { ownHost, ownSite } from "./base/config.ts";
 import { unjudgedLimitMs } from "./base/timing.ts";
 import { isFit, watchRead } from "./observation.ts";
 import { type HeartbeatRecord, recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
 import { chain, only } from "./step/chain.ts";
-import { judgeAll } from "./step/judge.ts";
+import { arbiterEvidence, judgeAll } from "./step/judge.ts";
 import { devicesStored, volumeOpened } from "./step/install.ts";
 import { seeProbe, settleInstallation } from "./step/install-follow.ts";
 import { requestInstallation, stage } from "./step/install-request.ts";
 import { noteWritten, watchOneWay } from "./step/one-way.ts";
 import { seePair } from "./step/pair.ts";
-import { pathsOut, recordBody } from "./step/publish.ts";
+import { pathsOut } from "./step/paths.ts";
+import { recordBody } from "./step/publish.ts";
+import { seeData } from "./step/data.ts";
+import {
+  ageHandover,
+  beginHandover,
+  dataChecked,
+  givenTermStored,
+  settleGiven,
+  stopEnded,
+} from "./step/handover.ts";
+import { beatIssued } from "./step/issued.ts";
+import { learnTerm } from "./step/learn.ts";
+import { heedGrant } from "./step/lease.ts";
+import { seeLook, settleLock } from "./step/lock.ts";
+import { arbiterSaid, settleArbiter } from "./step/outside.ts";
+import { settleRole, stopHookEnded } from "./step/role.ts";
+import { seeSibling } from "./step/siblings.ts";
+import { heedOwner, heedWitness, settleStandby } from "./step/standby.ts";
+import { beginByRight, beginTakeover, receive } from "./step/takeover-begin.ts";
+import { settleWitness } from "./step/witness.ts";
+import { storeTerm } from "./step/term.ts";
 import { seePeerRecord, seeSlot } from "./step/see.ts";
 import { pairChanged, seeSignal, settleSignals } from "./step/signal.ts";
 import { requestSignal } from "./step/signal-request.ts";
@@ -34,13 +55,12 @@ import {
   type Step,
 } from "./step/state.ts";
 import {
-  beginTakeover,
-  expireTakeover,
-  hookEnded,
-  learnTerm,
+  ageTakeover,
+  dataTaken,
+  lookTaken,
   recordPublished,
-  seeSibling,
-  settleRole,
+  serviceHookEnded,
+  storeTakenTerm,
   termStored,
 } from "./step/takeover.ts";
 import { switchTarget } from "./step/switch.ts";
@@ -48,29 +68,107 @@ import { switchTarget } from "./step/switch.ts";
 /** Rejections of one reason are told at once, then at most once in this time. */
 const rejectionRepeatMs = 60_000;
 
-type ChangeInput = Extract<
-  Input,
-  {
-    kind:
-      | "probe"
-      | "install"
-      | "keys"
-      | "stage"
-      | "volume-opened"
-      | "devices-stored"
-      | "signal"
-      | "pair-changed";
-  }
->;
+type RightKind =
+  | "takeover"
+  | "switchover"
+  | "tick"
+  | "looked"
+  | "arbiter"
+  | "data"
+  | "data-taken"
+  | "data-checked"
+  | "watchdog"
+  | "term-stored"
+  | "published"
+  | "hook-ended";
+type SeenKind =
+  | "beat"
+  | "farewell"
+  | "mirror-read"
+  | "network-read"
+  | "rejected"
+  | "pair"
+  | "sibling";
+type RightInput = Extract<Input, { kind: RightKind }>;
+type SeenInput = Extract<Input, { kind: SeenKind }>;
+type ChangeInput = Exclude<Input, RightInput | SeenInput>;
+
+const rightKinds: ReadonlySet<string> = new Set<RightKind>([
+  "takeover", "switchover", "tick", "looked", "arbiter", "data", "data-taken", "data-checked",
+  "watchdog", "term-stored", "published", "hook-ended",
+]); // biome-ignore format: one list
+
+const seenKinds: ReadonlySet<string> = new Set<SeenKind>([
+  "beat", "farewell", "mirror-read", "network-read", "rejected", "pair", "sibling",
+]); // biome-ignore format: one list
+
+const isRight = (input: Input): input is RightInput => rightKinds.has(input.kind);
+const isSeen = (input: Input): input is SeenInput => seenKinds.has(input.kind);
+
+/** Time only goes on, on each clock. */
+function timed(before: State, { nowMs, clocks }: Input): State {
+  const given = clocks ?? { longMs: nowMs, shortMs: nowMs };
+  return {
+    ...before,
+    nowMs: Math.max(before.nowMs, nowMs),
+    clocks: {
+      longMs: Math.max(before.clocks.longMs, given.longMs),
+      shortMs: Math.max(before.clocks.shortMs, given.shortMs),
+    },
+  };
+}
 
 export function step(before: State, input: Input): Step {
-  const state: State = { ...before, nowMs: Math.max(before.nowMs, input.nowMs) };
+  const state = timed(before, input);
+  if (isSeen(input)) return seen(before, state, input);
+  if (isRight(input)) return settled(before, rightChanged(state, input));
+  return changed(before, state, input);
+}
+
+/** What follows from any change of the right to be active: lock, wait, grant, takeover, role. */
+function settleRight(state: State): Step {
+  return chain(
+    state,
+    settleStandby,
+    settleWitness,
+    settleArbiter,
+    (s) => receive(s, storeTakenTerm),
+    ripened,
+    (s) => beginByRight(s, storeTakenTerm),
+    (s) => only(settleGiven(s)),
+    settleRole,
+  );
+}
+
+/** A right that has come or gone is evidence: the verdict follows from it. */
+function ripened(state: State): Step {
+  const evidence = arbiterEvidence(state);
+  if (evidence === state.judgedArbiter) return only(state);
+  const next: State = { ...state, judgedArbiter: evidence };
+  return judgeAll(next, next, null);
+}
+
+function settled(_before: State, result: Step): Step {
+  const onward = settleRight(result.state);
+  return {
+    state: onward.state,
+    actions: [...result.actions, ...onward.actions],
+    events: [...result.events, ...onward.events],
+  };
+}
+
+/** Records, reads and beats. */
+function seen(before: State, state: State, input: SeenInput): Step {
   switch (input.kind) {
     case "beat":
       return chain(
         state,
         (s) => settleInstallation(s, input.wallNs),
         settleSignals,
+        ageTakeover,
+        ageHandover,
+        settleLock,
+        settleRight,
         (s) => beat(s, input),
         watchOneWay,
       );
@@ -82,7 +180,7 @@ export function step(before: State, input: Input): Step {
         (s) => seeMirror(s, input),
         (s) => judged(before, s, input.mirror),
         (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
-        settleRole,
+        settleRight,
       );
     case "network-read":
       return chain(
@@ -90,45 +188,108 @@ export function step(before: State, input: Input): Step {
         (s) => seeNetwork(s, input),
         (s) => judged(before, s, networkPath),
         (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
-        settleRole,
+        settleRight,
       );
     case "rejected":
       return countRejection(state, input.path, input.reason);
     case "pair":
-      return pairSeen(before, state, input);
+      return chain(state, (s) => pairSeen(before, s, input), settleRight);
     case "sibling":
-      return chain(state, (s) => seeSibling(s, input), settleRole);
+      return chain(state, (s) => seeSibling(s, input), settleRight);
+  }
+}
+
+/** What bears on the right to be active, but for what is seen of others. */
+function rightChanged(state: State, input: RightInput): Step {
+  switch (input.kind) {
+    case "takeover":
+      return beginTakeover(state, input, storeTakenTerm);
+    case "switchover":
+      return beginHandover(state, input);
+    case "tick":
+      return chain(state, ageTakeover, ageHandover);
+    case "looked":
+      return chain(
+        state,
+        (s) => seeLook(s, input),
+        (s) => lookTaken(s, input),
+      );
+    case "arbiter":
+      return arbiterSaid(state, input);
+    case "data":
+      return only(seeData(state, input));
+    case "data-taken":
+    case "data-checked":
+      return chain(
+        state,
+        (s) => dataTaken(s, input),
+        (s) => dataChecked(s, input),
+      );
+    case "watchdog":
+      return only({ ...state, watchdogFault: input.fault });
+    case "term-stored":
+      return chain(
+        state,
+        (s) => only(durableNow(s, input)),
+        (s) => termStored(s, input),
+        (s) => givenTermStored(s, input),
+      );
+    case "published":
+      return published(state, input);
+    case "hook-ended":
+      return hookEnded(state, input);
+  }
+}
+
+/** What was waited for on its way to the local disk. */
+function durableNow(state: State, { durable, ok }: Extract<Input, { kind: "term-stored" }>): State {
+  const isServing = state.storingServing && durable.serving;
+  return {
+    ...state,
+    storingServing: state.storingServing && !durable.serving,
+    servingStored: isServing ? ok : state.servingStored,
+    grantStored: ok ? durable.grantedTerm : state.grantStored,
+  };
+}
+
+function hookEnded(state: State, input: Extract<Input, { kind: "hook-ended" }>): Step {
+  const { hook, ok, detail } = input;
+  const event: CoreEvent = {
+    level: ok ? "info" : "error",
+    ev: "hook",
+    fields: { hook, ok, detail },
+  };
+  if (hook === "takeover") return serviceHookEnded(state, ok, detail, event);
+  const onward =
+    hook === "superseded"
+      ? chain(
+          state,
+          (s) => stopHookEnded(s, ok),
+          (s) => stopEnded(s, ok, detail),
+        )
+      : only(state);
+  return { ...onward, events: [event, ...onward.events] };
+}
+
+/** Mirrors, keys and the configuration changed while all beats; a pair used as a signal. */
+function changed(before: State, state: State, input: ChangeInput): Step {
+  switch (input.kind) {
     case "switch":
       return chain(
         state,
         (s) => switchTarget(s, input.target, input.on),
         (s) => judged(before, s, null),
         watchOneWay,
+        settleRight,
       );
-    case "takeover":
-      return chain(state, (s) => beginTakeover(s, input), settleRole);
-    case "term-stored":
-      return chain(state, (s) => termStored(s, input), settleRole);
-    case "published":
-      return chain(state, (s) => published(s, input), settleRole);
-    case "hook-ended":
-      return chain(state, (s) => hookEnded(s, input), settleRole);
     case "stop":
-      return only({ ...state, stopping: true });
-    default:
-      return changed(state, input);
-  }
-}
-
-/** Mirrors, keys and the configuration changed while all beats; a pair used as a signal. */
-function changed(state: State, input: ChangeInput): Step {
-  switch (input.kind) {
+      return chain({ ...state, stopping: true }, settleRight);
     case "probe":
       return chain(
         state,
         (s) => probedTerm(s, input),
         (s) => seeProbe(s, input),
-        settleRole,
+        settleRight,
       );
     case "install":
       return requestInstallation(state, input);
@@ -175,26 +336,20 @@ function published(state: State, input: Extract<Input, { kind: "published" }>): 
 
 /** One promised beat: a record on every path that is on; a final one when stopping. */
 function beat(state: State, input: Extract<Input, { kind: "beat" }>): Step {
-  const expired = expireTakeover(state);
-  const next: State = { ...expired.state, serial: expired.state.serial + 1n };
-  const silent = !next.selfEnabled && !next.stopping;
-  const body = recordBody(next, input);
+  const next = beatIssued({ ...state, serial: state.serial + 1n }, input.nonce);
   const action: Action = {
     kind: "publish",
-    body,
+    body: recordBody(next, input),
     paths: pathsOut(next),
     final: next.stopping,
     onlyTo: null,
   };
-  return {
-    state: next,
-    actions: silent ? expired.actions : [...expired.actions, action],
-    events: expired.events,
-  };
+  const silent = !next.selfEnabled && !next.stopping;
+  return { state: next, actions: silent ? [] : [action], events: [] };
 }
 
 function farewell(state: State, input: Extract<Input, { kind: "farewell" }>): Step {
-  const next: State = { ...state, serial: state.serial + 1n };
+  const next = beatIssued({ ...state, serial: state.serial + 1n }, input.nonce);
   const body = recordBody(next, input);
   // A host that switches itself off says so by its state; a path is marked by its flag.
   const flags = next.selfEnabled ? body.flags | recordFlags.pathOff : body.flags;
@@ -250,7 +405,7 @@ function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>)
     return result.peer;
   });
   unjudged.push(...strangers(watched.state, mirror.writer, input.seen));
-  const learnt = learn({ ...watched.state, peers }, unjudged);
+  const learnt = learn(state, { ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
 }
 
@@ -301,13 +456,32 @@ function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }
     peers[index] = result.peer;
     events.push(...result.events);
   }
-  const learnt = learn({ ...watched.state, peers }, unjudged);
+  const learnt = learn(state, { ...watched.state, peers }, unjudged);
   return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
 }
 
 /** What the records of other sites teach of us and of the cluster. */
-function learn(state: State, unjudged: readonly TermTold[]): Step {
-  return chain(state, raiseIncarnation, (s) => highestTerm(s, unjudged));
+function learn(before: State, state: State, unjudged: readonly TermTold[]): Step {
+  return chain(
+    state,
+    raiseIncarnation,
+    (s) => highestTerm(s, unjudged),
+    (s) => heed(before, s),
+  );
+}
+
+/** Newer records of other hosts: grants of our lease, guards of theirs. */
+function heed(before: State, state: State): Step {
+  const newer = state.peers.filter(
+    (peer, index) => peer.enabled && peer.word !== before.peers[index]?.word,
+  );
+  return chain(
+    state,
+    ...newer.flatMap((peer) => [
+      (s: State) => heedGrant(s, peer),
+      (s: State) => only(heedWitness(heedOwner(s, peer), peer)),
+    ]),
+  );
 }
 
 /**
@@ -316,7 +490,7 @@ function learn(state: State, unjudged: readonly TermTold[]): Step {
  * that uses our name.
  */
 function raiseIncarnation(state: State): Step {
-  const { incarnation, term, halfDone } = state;
+  const { incarnation } = state;
   const highest = state.peers.reduce(
     (most, { echo }) => (echo && echo.incarnation > most ? echo.incarnation : most),
     incarnation,
@@ -325,9 +499,11 @@ function raiseIncarnation(state: State): Step {
   if (highest === incarnation || !beginning) return only(state);
   const next = highest + 1n;
   const fields = { incarnation: next, was: incarnation, reason: "peers remember a higher one" };
+  const isWitness = ownSite(state.config).role === "witness";
+  const raised: State = { ...state, incarnation: next, isBlank: state.isBlank || isWitness };
   return {
-    state: { ...state, incarnation: next },
-    actions: [{ kind: "store-term", term, halfDone }],
+    state: raised,
+    actions: [storeTerm(raised)],
     events: [{ level: "warning", ev: "start", fields }],
   };
 }

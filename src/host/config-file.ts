@@ -7,15 +7,22 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type Config, fencingDefaults, takeoverDefaults } from "../core/base/config.ts";
+import { type Config, isLeased, policies } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
-import { nearest } from "./config-keys.ts";
-import { type MirrorDraft, readMirrors, volumeUses } from "./config-mirrors.ts";
+import {
+  allDataDevices,
+  checkDataDevices,
+  readDataDevices,
+  readDataGroups,
+} from "./config-data.ts";
+import { type MirrorDraft, readMirrors } from "./config-mirrors.ts";
 import { socketPathMax } from "./config-pair.ts";
+import { checkPolicy, hasSeveralHosts, mayServe } from "./config-policy.ts";
 import { nameFault, type Origin, Reading, Section } from "./config-read.ts";
-import { readDataDevices, readHooks, readTiming } from "./config-sections.ts";
-import { type HostDraft, readSites, type SiteDraft } from "./config-sites.ts";
+import { readFencing, readHooks, readTakeover } from "./config-sections.ts";
+import { readSites, type SiteDraft } from "./config-sites.ts";
 import { shown } from "./config-text.ts";
+import { readTiming } from "./config-timing.ts";
 import {
   type ConfigFault,
   faultAt,
@@ -151,17 +158,6 @@ function readTrees(file: string, files: ConfigFiles): Trees {
   return { ok: true, root, files: names, faults };
 }
 
-function policyFault(policy: string): string | null {
-  if (policy === "operator" || policy === "notify") return null;
-  if (["lease", "witness", "booth"].includes(policy)) {
-    return `${shown(policy)} is not available yet; write "operator" or "notify"`;
-  }
-  const guess = nearest(policy, ["operator", "notify"]);
-  const remedy =
-    guess.length === 1 ? `did you mean "${guess[0]}"?` : 'write "operator" or "notify"';
-  return `${shown(policy)} is not known; ${remedy}`;
-}
-
 function findOwn(
   request: ConfigRequest,
   reading: Reading,
@@ -197,28 +193,6 @@ function findOwn(
   return null;
 }
 
-function checkDataDevices(
-  reading: Reading,
-  files: ConfigFiles,
-  devices: readonly string[],
-  mirrors: readonly MirrorDraft[],
-  own: HostDraft | null,
-): void {
-  const plain = new Set(devices.map((device) => path.posix.normalize(device)));
-  const real = new Set(devices.map((device) => files.resolve(device)));
-  for (const { field, site, path: volume } of volumeUses(mirrors)) {
-    const remedy = "a heartbeat volume is never a data volume; name another";
-    const target = site === own?.site ? files.resolve(volume) : volume;
-    const line = reading.whereIs("data_devices", field);
-    if (plain.has(path.posix.normalize(volume))) {
-      reading.fault(field, `${shown(volume)} is in data_devices${line}; ${remedy}`);
-    } else if (site === own?.site && real.has(target)) {
-      const link = `${shown(volume)} is ${target}, which is in data_devices${line}`;
-      reading.fault(field, `${link}; ${remedy}`);
-    }
-  }
-}
-
 function checkSomePath(root: Section, network: boolean, mirrors: readonly MirrorDraft[]): void {
   if (network || mirrors.length > 0) return;
   root.fault("network", "no path: network = false and no mirror; add [[mirrors]] or write true");
@@ -229,23 +203,9 @@ function inFileOrder(faults: readonly ConfigFault[], files: readonly string[]): 
   return [...faults].sort((one, other) => rank(one) - rank(other));
 }
 
-export function loadConfig(request: ConfigRequest): ConfigResult {
-  const files = request.files ?? diskFiles;
-  const trees = readTrees(request.file, files);
-  if (!trees.ok) return trees;
-  const reading = new Reading(trees.root.at);
-  reading.faults.push(...trees.faults);
-  const root = new Section(reading, trees.root, "", "");
-  const sites = readSites(reading, root);
-  const mirrors = readMirrors(reading, root, sites);
-  const own = findOwn(request, reading, root, sites);
-  const dataDevices = readDataDevices(root);
-  checkDataDevices(reading, files, dataDevices, mirrors, own);
-  const networkEnabled = root.flag("network", true);
-  checkSomePath(root, networkEnabled, mirrors);
-  const draft = {
-    cluster: root.name("cluster", "bank"),
-    self: { site: own?.site ?? null, host: own?.name ?? null },
+/** Paths and sizes: what belongs to this host alone. */
+function readPlaces(root: Section) {
+  return {
     keyFile: root.path("key_file", defaultKeyFile, defaultKeyFile),
     runFolder: root.path(
       "run_folder",
@@ -254,31 +214,69 @@ export function loadConfig(request: ConfigRequest): ConfigResult {
       socketPathMax - socketNameMax,
     ),
     stateFolder: root.path("state_folder", "/var/lib/mirrorbeat", "/var/lib/mirrorbeat"),
-    policy: root.checkedText("policy", "operator", "operator", policyFault),
-    networkEnabled,
-    timing: readTiming(reading, root, trees.root),
-    sites: sites.map(({ label: _, hosts, ...site }) => ({
-      ...site,
-      hosts: hosts.map(({ label: __, ...host }) => host),
-    })),
-    mirrors: mirrors.map(({ label: _, ...mirror }) => mirror),
-    dataDevices,
-    dataGroups: [],
-    takeover: takeoverDefaults,
-    fencing: fencingDefaults,
-    hooks: readHooks(reading, root, trees.root),
     journalBytesMax: root.whole(
       "journal_bytes_max",
       journalBytesMin,
       journalBytesMost,
       8 * 1024 ** 2,
     ),
+  };
+}
+
+/** Every field of a configuration; null only where it may be, or after a fault (see Draft). */
+function readDraft(request: ConfigRequest, reading: Reading, rootTable: TableNode) {
+  const root = new Section(reading, rootTable, "", "");
+  const sites = readSites(reading, root);
+  const mirrors = readMirrors(reading, root, sites);
+  const groups = readDataGroups(reading, root, sites);
+  const own = findOwn(request, reading, root, sites);
+  const devices = readDataDevices(root);
+  const { resolve } = request.files ?? diskFiles;
+  const ownSite = own?.site ?? null;
+  checkDataDevices(reading, mirrors, { devices, groups, ownSite, resolve });
+  const networkEnabled = root.flag("network", true);
+  checkSomePath(root, networkEnabled, mirrors);
+  const policy = root.choice("policy", policies, "operator");
+  const severalHosts = hasSeveralHosts(sites);
+  const timing = readTiming(reading, root, rootTable, { policy, severalHosts });
+  const takeover = readTakeover(reading, root, rootTable);
+  const isArmed = policy !== null && isLeased(policy) && own !== null && mayServe(own);
+  const neededBy = isArmed ? policy : null;
+  const draft = {
+    cluster: root.name("cluster", "bank"),
+    self: { site: ownSite, host: own?.name ?? null },
+    ...readPlaces(root),
+    policy,
+    networkEnabled,
+    timing,
+    sites: sites.map(({ label: _, hosts, ...site }) => ({
+      ...site,
+      hosts: hosts.map(({ label: __, ...host }) => host),
+    })),
+    mirrors: mirrors.map(({ label: _, ...mirror }) => mirror),
+    dataDevices: allDataDevices(devices, groups, ownSite),
+    dataGroups: groups.map(({ label: _, ...group }) => group),
+    takeover,
+    fencing: readFencing(reading, root, rootTable, timing, neededBy),
+    hooks: readHooks(reading, root, rootTable, neededBy),
     generation: root.whole("generation", 1, Number.MAX_SAFE_INTEGER, 1),
   };
+  if (policy !== null) {
+    const use = { policy, sites, mirrors, groups, networkEnabled, takeover };
+    checkPolicy(reading, root, use);
+  }
+  return draft;
+}
+
+export function loadConfig(request: ConfigRequest): ConfigResult {
+  const trees = readTrees(request.file, request.files ?? diskFiles);
+  if (!trees.ok) return trees;
+  const reading = new Reading(trees.root.at);
+  reading.faults.push(...trees.faults);
+  const draft = readDraft(request, reading, trees.root);
   if (reading.faults.length > 0) {
     const faults = inFileOrder(reading.faults, trees.files);
     return { ok: false, code: exitCodes.config, faults };
   }
-  // Without a fault no field of the draft is null but those that may be (see Draft).
   return { ok: true, config: draft as Config, origins: reading.origins, files: trees.files };
 }

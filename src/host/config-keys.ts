@@ -23,6 +23,13 @@ export const timingKeys = {
   pair_age_limit_ms: "pairAgeLimitMs",
   lease_ms: "leaseMs",
   watchdog_ms: "watchdogMs",
+  stop_ms: "stopMs",
+  late_write_ms: "lateWriteMs",
+  hang_ms: "hangMs",
+  lost_rounds: "lostRounds",
+  drift_ppm: "driftPpm",
+  takeover_wait_ms: "takeoverWaitMs",
+  lock_ms: "lockMs",
 } as const satisfies Readonly<Record<string, keyof Timing>>;
 
 export type TimingKey = keyof typeof timingKeys;
@@ -42,11 +49,24 @@ export const knownKeys = {
     "journal_bytes_max",
     "timing",
     "hooks",
+    "takeover",
+    "fencing",
     "sites",
     "mirrors",
+    "data",
   ],
   "[timing]": Object.keys(timingKeys) as readonly TimingKey[],
   "[hooks]": ["takeover", "superseded", "verdict", "limit_ms"],
+  "[takeover]": [
+    "rpo_max_ms",
+    "local",
+    "reservation_devices",
+    "booth_ticket",
+    "booth_client",
+    "fence_command",
+    "arbiter_limit_ms",
+  ],
+  "[fencing]": ["watchdog", "watchdog_limit_ms", "systemd"],
   "[[sites]]": ["name", "id", "role", "quorum", "hosts"],
   "[[sites.hosts]]": ["name", "slot", "address", "beacon", "enabled"],
   "[[mirrors]]": [
@@ -65,6 +85,10 @@ export const knownKeys = {
   "[mirrors.pair]": ["provider", "writer", "reader", ...pairKeys],
   "[mirrors.pair.writer]": pairKeys,
   "[mirrors.pair.reader]": pairKeys,
+  "[[data]]": ["name", "id", "writer", "reader", "pvol", "svol", "pair"],
+  "[data.pair]": ["provider", "writer", "reader", ...pairKeys],
+  "[data.pair.writer]": pairKeys,
+  "[data.pair.reader]": pairKeys,
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type TableHeader = keyof typeof knownKeys;

@@ -38,25 +38,45 @@ function readMirror(reading: Reading, table: TableNode, label: string): MirrorDr
     enabled: section.flag("enabled", true),
     installed: section.flag("installed", true),
     answerSignals: section.flag("answer_signals", false),
-    pair: readPair(reading, section),
+    pair: readPair(reading, section, "mirrors"),
   };
 }
 
-function checkEnds(reading: Reading, mirror: MirrorDraft, sites: readonly SiteDraft[]): void {
+/** A mirror or a data group: a volume at each of two sites. */
+type VolumePair = {
+  readonly label: string;
+  readonly writer: string | null;
+  readonly reader: string | null;
+  readonly pvol: string | null;
+  readonly svol: string | null;
+};
+
+/** `what` names the thing in messages: a mirror, a data group. */
+export function checkEnds(
+  reading: Reading,
+  pair: VolumePair,
+  sites: readonly SiteDraft[],
+  what: string,
+): void {
   const names = sites.map((site) => site.name).filter((name) => name !== null);
-  // Where a site's own name is faulty, a mirror that names it right is no second fault.
+  // Where a site's own name is faulty, a pair that names it right is no second fault.
   if (new Set(names).size < sites.length) return;
   for (const end of ["writer", "reader"] as const) {
-    const name = mirror[end];
-    if (name === null || names.includes(name) || names.length === 0) continue;
+    const name = pair[end];
+    const site = sites.find((candidate) => candidate.name === name);
+    if (site?.role === "witness") {
+      const message = `${shown(site.name ?? "")} is the witness, which has no volumes; name another site`;
+      reading.fault(`${pair.label}.${end}`, message);
+    }
+    if (name === null || site || names.length === 0) continue;
     const guess = nearest(name, names);
     const remedy =
       guess.length > 0 ? `did you mean ${guess.join(" or ")}?` : `sites: ${names.join(", ")}`;
-    reading.fault(`${mirror.label}.${end}`, `no site is named ${shown(name)}; ${remedy}`);
+    reading.fault(`${pair.label}.${end}`, `no site is named ${shown(name)}; ${remedy}`);
   }
-  if (mirror.writer !== null && mirror.writer === mirror.reader) {
-    const message = `${shown(mirror.writer)} is the writer too; a mirror joins two sites`;
-    reading.fault(`${mirror.label}.reader`, message);
+  if (pair.writer !== null && pair.writer === pair.reader) {
+    const message = `${shown(pair.writer)} is the writer too; ${what} joins two sites`;
+    reading.fault(`${pair.label}.reader`, message);
   }
 }
 
@@ -68,11 +88,11 @@ function checkVolumesDiffer(reading: Reading, mirror: MirrorDraft): void {
   reading.fault(`${label}.svol`, message);
 }
 
-/** One heartbeat volume as the hosts of a site see it. */
+/** One volume as the hosts of a site see it. */
 export type VolumeUse = { readonly field: string; readonly site: string; readonly path: string };
 
-export function volumeUses(mirrors: readonly MirrorDraft[]): readonly VolumeUse[] {
-  return mirrors.flatMap(({ label, writer, reader, pvol, svol }) => [
+export function volumeUses(pairs: readonly VolumePair[]): readonly VolumeUse[] {
+  return pairs.flatMap(({ label, writer, reader, pvol, svol }) => [
     ...(writer !== null && pvol !== null
       ? [{ field: `${label}.pvol`, site: writer, path: pvol }]
       : []),
@@ -82,13 +102,17 @@ export function volumeUses(mirrors: readonly MirrorDraft[]): readonly VolumeUse[
   ]);
 }
 
-function checkVolumesUsedOnce(reading: Reading, mirrors: readonly MirrorDraft[]): void {
-  const uses = volumeUses(mirrors);
+/** No volume of a site stands in two places of `pairs`. */
+export function checkVolumesUsedOnce(reading: Reading, pairs: readonly VolumePair[]): void {
+  const uses = volumeUses(pairs);
   for (const site of new Set(uses.map((use) => use.site))) {
     const ofSite = uses.filter((use) => use.site === site);
     const entries = ofSite.map(({ field, path }) => ({ field, value: path }));
     refuseRepeats(reading, entries, `name another volume of ${site}`);
   }
+}
+
+function checkIdentities(reading: Reading, mirrors: readonly MirrorDraft[]): void {
   const wwids = mirrors.flatMap(({ label, pvolWwid, svolWwid }) => [
     { field: `${label}.pvol_wwid`, value: pvolWwid },
     { field: `${label}.svol_wwid`, value: svolWwid },
@@ -128,10 +152,11 @@ export function readMirrors(
       reading.fault(field, `"${reservedName}" is the network path's own name; choose another`);
   }
   for (const mirror of mirrors) {
-    checkEnds(reading, mirror, sites);
+    checkEnds(reading, mirror, sites, "a mirror");
     checkVolumesDiffer(reading, mirror);
   }
   checkVolumesUsedOnce(reading, mirrors);
+  checkIdentities(reading, mirrors);
   checkDirections(reading, mirrors);
   return mirrors;
 }

@@ -1,5 +1,5 @@
 /**
- * [mirrors.pair]: how the remote copy of one mirror is asked and driven. What each provider may be
+ * [mirrors.pair] and [data.pair]: how the remote copy of a volume is asked and driven. What each provider may be
  * told stands in src/core/base/pair-settings.ts; a key may be given for both ends or for one.
  */
 import type { PairConfig } from "../core/base/config.ts";
@@ -106,15 +106,18 @@ function exampleText({ kind, example }: Setting): string {
   return kind === "number" || kind === "flag" || kind === "command" ? example : `"${example}"`;
 }
 
+/** Of which list the pair is: the name of its table's header. */
+export type PairOwner = "mirrors" | "data";
+
 /** null after a fault. */
-export function readPair(reading: Reading, mirror: Section): PairConfig | null {
-  const table = mirror.tableOf("pair");
-  if (!table) return mirror.has("pair") ? null : { provider: "none" };
-  const pair = new Section(reading, table, mirror.field("pair"), "[mirrors.pair]");
+export function readPair(reading: Reading, volume: Section, owner: PairOwner): PairConfig | null {
+  const table = volume.tableOf("pair");
+  if (!table) return volume.has("pair") ? null : { provider: "none" };
+  const pair = new Section(reading, table, volume.field("pair"), `[${owner}.pair]`);
   const provider = pair.choice("provider", ["none", ...providerNames], null);
   const sections = ends.map((end): EndSection => {
     const own = pair.tableOf(end);
-    const header = `[mirrors.pair.${end}]` as const;
+    const header = `[${owner}.pair.${end}]` as const;
     return { end, section: own ? new Section(reading, own, pair.field(end), header) : null };
   });
   if (provider === null) return null;
@@ -127,7 +130,7 @@ export function readPair(reading: Reading, mirror: Section): PairConfig | null {
     if (value !== undefined) both.set(key, value);
   }
   if (both.has("identity")) {
-    pair.fault("identity", "belongs to one end; move it to [mirrors.pair.writer] or .reader");
+    pair.fault("identity", `belongs to one end; move it to [${owner}.pair.writer] or .reader`);
   }
   const [writer, reader] = sections.map((each) => readEnd(reading, pair, each, provider, both));
   if (!writer || !reader) return null;

@@ -50,6 +50,11 @@ export class Reading {
     this.faults.push(faultAt(this.root, field, message));
   }
 
+  /** The field stands in a file, be its value good or faulty. */
+  isGiven(field: string): boolean {
+    return this.places.has(field);
+  }
+
   /** Where `field` stands, in brackets, as seen from a fault at `from`. */
   whereIs(field: string, from: string): string {
     const at = this.places.get(field);

@@ -78,24 +78,41 @@ function splitAddress(text: string): Address | null {
   return host === undefined ? null : { host: host.toLowerCase(), port: Number(found?.[3]) };
 }
 
+/** A witness is a beacon for all others: it never holds the service, and it always takes part. */
+function readWitnessFlags(section: Section): { beacon: boolean; enabled: boolean } {
+  if (!section.flag("beacon", true)) {
+    section.fault("beacon", "false, but a witness never holds the service; remove this line");
+  }
+  if (!section.flag("enabled", true)) {
+    section.fault("enabled", "false, but a witness always takes part; remove this line");
+  }
+  return { beacon: true, enabled: true };
+}
+
 function readHost(
   reading: Reading,
   table: TableNode,
   label: string,
-  site: string | null,
+  site: Pick<SiteDraft, "name" | "role">,
 ): HostDraft {
   const section = new Section(reading, table, label, "[[sites.hosts]]");
   const address = section.has("address")
     ? section.checkedText("address", "10.0.8.11:7789", null, addressFault)
     : null;
+  const flags =
+    site.role === "witness"
+      ? readWitnessFlags(section)
+      : { beacon: section.flag("beacon", false), enabled: section.flag("enabled", true) };
+  if (site.role === "witness" && !section.has("address")) {
+    section.fault("address", 'missing; a witness is reached by the network: add "10.0.7.11:7789"');
+  }
   return {
     label,
-    site,
+    site: site.name,
     name: section.name("name", "ctl-a1"),
     slot: section.whole("slot", 0, slotMax, null),
     address: address === null ? null : splitAddress(address),
-    beacon: section.flag("beacon", false),
-    enabled: section.flag("enabled", true),
+    ...flags,
   };
 }
 
@@ -103,23 +120,25 @@ function readSite(reading: Reading, table: TableNode, label: string): SiteDraft 
   const section = new Section(reading, table, label, "[[sites]]");
   const name = section.name("name", "tokyo");
   const used = new Set<string>();
+  const id = section.whole("id", 1, 255, null);
+  const role = section.choice("role", ["production", "standby", "witness"], null);
   return {
     label,
     name,
-    id: section.whole("id", 1, 255, null),
-    role: section.choice("role", ["production", "standby"], null),
+    id,
+    role,
     quorum: section.whole("quorum", 1, slotMax + 1, 1),
-    hosts: section
-      .tablesOf("hosts", "[[sites.hosts]]")
-      .map((host, index) =>
-        readHost(reading, host, labelOf(`${label}.hosts`, host, index, used), name),
-      ),
+    hosts: section.tablesOf("hosts", "[[sites.hosts]]").map((host, index) => {
+      const hostLabel = labelOf(`${label}.hosts`, host, index, used);
+      return readHost(reading, host, hostLabel, { name, role });
+    }),
   };
 }
 
 function checkSite(reading: Reading, site: SiteDraft): void {
   const slots = site.hosts.map(({ label, slot }) => ({ field: `${label}.slot`, value: slot }));
   refuseRepeats(reading, slots, "give each host of a site a slot of its own");
+  if (site.role === "witness") return checkWitness(reading, site);
   const able = site.hosts.filter((host) => host.beacon === false);
   const enabled = able.filter((host) => host.enabled === true).length;
   if (able.length === 0) {
@@ -133,6 +152,15 @@ function checkSite(reading: Reading, site: SiteDraft): void {
     const hosts = `${room} ${enabled > 0 ? "enabled " : ""}host${room > 1 ? "s" : ""}`;
     const message = `${site.quorum} is more than its ${hosts} (beacons do not count); write 1`;
     reading.fault(`${site.label}.quorum`, room > 1 ? `${message} to ${room}` : message);
+  }
+}
+
+function checkWitness(reading: Reading, { label, hosts, quorum }: SiteDraft): void {
+  if (hosts.length !== 1) {
+    reading.fault(label, `${hosts.length} hosts; a witness has exactly one [[sites.hosts]]`);
+  }
+  if (quorum !== null && quorum > 1) {
+    reading.fault(`${label}.quorum`, `${quorum}, but a witness has one host; remove this line`);
   }
 }
 
@@ -180,22 +208,41 @@ export function readSites(reading: Reading, root: Section): readonly SiteDraft[]
   return sites;
 }
 
-function checkRoles(reading: Reading, root: Section, sites: readonly SiteDraft[]): void {
+/** The sites that can hold the service: all but a witness. */
+export function serviceSites<T extends { readonly role: string | null }>(
+  sites: readonly T[],
+): readonly T[] {
+  return sites.filter((site) => site.role !== "witness");
+}
+
+/** `role` stands at most once among the sites. */
+function refuseSecond(
+  reading: Reading,
+  sites: readonly SiteDraft[],
+  role: "production" | "witness",
+): void {
+  const [first, ...others] = sites.filter((site) => site.role === role);
+  for (const site of others) {
+    const where = reading.whereIs(`${first?.label ?? ""}.role`, `${site.label}.role`);
+    const message = `"${role}" is ${first?.label ?? ""}${where} already; write role = "standby"`;
+    reading.fault(`${site.label}.role`, message);
+  }
+}
+
+function checkRoles(reading: Reading, root: Section, all: readonly SiteDraft[]): void {
+  refuseSecond(reading, all, "witness");
+  const sites = serviceSites(all);
   if (sites.length < 2) {
     const found = sites.length === 0 ? "no site" : "one site only";
-    if (sites.length > 0 || !root.has("sites")) {
-      root.fault("sites", `${found}; two or more are needed: add [[sites]]`);
+    const beside = sites.length < all.length ? " beside the witness" : "";
+    if (all.length > 0 || !root.has("sites")) {
+      root.fault("sites", `${found}${beside}; two or more are needed: add [[sites]]`);
     }
     return;
   }
-  const production = sites.filter((site) => site.role === "production");
-  for (const site of production.slice(1)) {
-    const first = production[0]?.label ?? "";
-    const message = `"production" is ${first}${reading.whereIs(`${first}.role`, `${site.label}.role`)} already`;
-    reading.fault(`${site.label}.role`, `${message}; write role = "standby"`);
-  }
+  refuseSecond(reading, sites, "production");
   const isKnown = sites.every((site) => site.role !== null);
-  if (production.length === 0 && isKnown) {
+  if (isKnown && !sites.some((site) => site.role === "production")) {
     reading.fault("sites", 'no site has role = "production"; exactly one owns the first term');
   }
 }

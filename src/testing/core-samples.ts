@@ -74,6 +74,7 @@ export function recordValues(changes: Partial<HeartbeatRecord> = {}): Unsealed<"
     handoverSite: 0,
     echoSectors: 1,
     echoPeers: 2,
+    lockEpoch: 7,
     timingDigest: timingDigestOf({ timing: timingDefaults, policy: "operator" }, crc32c),
     commandSeen: 0n,
     commandDone: 0n,

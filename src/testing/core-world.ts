@@ -30,7 +30,9 @@ import { step } from "../core/step.ts";
 import { allOn, begin, type Setup, type Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
 import { sharedConfigBytes } from "../core/step/reconfigure.ts";
-import { echoesFor, highWaterMarks } from "../core/step/publish.ts";
+import { highWaterMarks } from "../core/step/marks.ts";
+import { echoesFor } from "../core/step/publish.ts";
+import type { Durable } from "../core/step/right-state.ts";
 import {
   type Action,
   type Input,
@@ -43,6 +45,9 @@ import {
 } from "../core/step/state.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import type { PairEvidence } from "../core/verdict.ts";
+import { isLeased } from "../core/base/config.ts";
+import { feedPeriodMs } from "../core/base/lease-timing.ts";
+import { watchdogWish } from "../core/step/lease.ts";
 import { configFor, type SitesWish } from "./core-config.ts";
 import { clusterId, volumeId } from "./core-samples.ts";
 import { checks, crc32c, sealing } from "./core-seal.ts";
@@ -62,6 +67,9 @@ const probeMs = 2000;
 type Memory = {
   term: bigint | null;
   halfDone: boolean;
+  /** All that was stored with the term; null before anything was. */
+  durable: Durable | null;
+  bootId: string;
   marks: Setup["marks"];
   incarnation: bigint;
   /** The device address file; null before the first start. */
@@ -106,6 +114,7 @@ export class Agent {
   readMs = 2;
   storeOk = true;
   hookOk = true;
+  stopOk = true;
   hookMs = 200;
   writesHang = false;
   /** Why its device address file cannot be written; empty where it can. */
@@ -116,6 +125,29 @@ export class Agent {
   bootSkewNs = 0n;
   sealing: Sealing = sealing;
   change: (body: RecordBody) => RecordBody = (body) => body;
+  /** What an arbiter outside answers. */
+  arbiter: (
+    op: string,
+    term: bigint,
+  ) => { answer: "granted" | "denied" | "unknown"; detail: string } = () => ({
+    answer: "unknown",
+    detail: "no arbiter here",
+  });
+  /** Why the data pairs cannot be taken or are not whole; empty where they are. */
+  dataFault = "";
+  readonly dataAsked: Action[] = [];
+  /** State and lag that this host's array tells of each data group. */
+  data: { state: PairEvidence; role: "primary" | "secondary"; lastCopyAgoMs: number } | null = null;
+  /** Whether its service runs, and writes. */
+  serviceRuns = false;
+  /** Told of each change: who watches for two that write. */
+  onService: (runs: boolean) => void = () => undefined;
+  /** How fast its clocks run against true time, as a factor. */
+  rate = 1;
+  /** Newest serial of ours that is durable, by mirror. */
+  readonly lastWritten = new Map<string, bigint>();
+  /** When its watchdog was fed last, in true time; null while it is not armed. */
+  fedMs: number | null = null;
 
   constructor(name: string, wish: SitesWish, setup: Setup, memory: Memory) {
     this.name = name;
@@ -123,6 +155,12 @@ export class Agent {
     this.setup = setup;
     this.memory = memory;
     this.state = deepFreeze(begin(setup));
+  }
+
+  serves(runs: boolean): void {
+    if (this.serviceRuns === runs) return;
+    this.serviceRuns = runs;
+    this.onService(runs);
   }
 
   /** Rows of the verdicts that were told on that host or site, in order. */
@@ -221,6 +259,8 @@ export class World {
     const empty: Memory = {
       term: null,
       halfDone: false,
+      durable: null,
+      bootId: "",
       marks: {},
       incarnation: 0n,
       devices: null,
@@ -228,15 +268,25 @@ export class World {
     const memory = old && !how.blank ? old.memory : empty;
     memory.incarnation += 1n;
     const config = configFor(name, this.wish);
+    const bootId = how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001";
+    const sameBoot = memory.bootId === "" || memory.bootId === bootId;
+    memory.bootId = bootId;
+    const { serving = false, grantedTerm = 0n, grantedSite = 0 } = memory.durable ?? {};
     const setup: Setup = {
       config,
       timingDigest: timingDigestOf(config, crc32c),
       configDigest: crc32c(sharedConfigBytes(config)),
       incarnation: memory.incarnation,
-      bootId: how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001",
+      bootId,
+      sameBoot,
+      serving,
+      granted: { term: grantedTerm, site: grantedSite },
       term: memory.term,
       halfDone: memory.halfDone,
       nowMs: this.nowMs,
+      ...(old && old.rate !== 1
+        ? { clocks: { longMs: this.nowMs * old.rate, shortMs: this.nowMs * old.rate } }
+        : {}),
       marks: memory.marks,
       switches: how.switches ?? allOn,
       devices: (memory.devices ??= devicesOf(config, 0n)),
@@ -246,6 +296,12 @@ export class World {
       agent.told.push(...old.told);
       agent.hooks.push(...old.hooks);
       agent.answers.push(...old.answers);
+      // A service and a watchdog outlive the agent, and end with the machine.
+      agent.serviceRuns = old.serviceRuns;
+      agent.fedMs = old.fedMs;
+      agent.rate = old.rate;
+      agent.data = old.data;
+      agent.onService = old.onService;
     }
     this.agents.set(name, agent);
     const phaseMs = 1 + 37 * [...this.agents.keys()].indexOf(name);
@@ -341,8 +397,15 @@ export class World {
   /** Called after every step of every agent, with the state before it. */
   onStep: (agent: Agent, before: State, input: Input) => void = () => {};
 
-  apply(agent: Agent, input: Input): Step {
+  #clocked(agent: Agent, input: Input): Input {
+    if (agent.rate === 1) return input;
+    const ms = this.nowMs * agent.rate;
+    return { ...input, clocks: { longMs: ms, shortMs: ms } };
+  }
+
+  apply(agent: Agent, told: Input): Step {
     const before = agent.state;
+    const input = this.#clocked(agent, told);
     const result = step(before, this.#light ? input : deepFreeze(input));
     agent.state = this.#light ? result.state : deepFreeze(result.state);
     if (!this.#light) {
@@ -403,6 +466,12 @@ export class World {
     };
     every(timing.intervalMs, this.nowMs + phaseMs, () => this.#beat(agent));
     every(timing.intervalMs, this.nowMs + phaseMs + 11, () => this.#readSiblings(agent));
+    for (const group of agent.state.config.dataGroups) {
+      every(timing.pairPollMs, this.nowMs + phaseMs + 15, () => this.#tellData(agent, group.name));
+    }
+    if (isLeased(agent.state.config.policy)) {
+      every(feedPeriodMs(timing), this.nowMs + phaseMs + 3, () => this.#feed(agent));
+    }
     for (const mirror of mirrors.filter(({ reader }) => reader === self.site)) {
       const pollers = this.#poller(agent, mirror.name, timing.pollMs);
       every(timing.pollMs, this.nowMs + phaseMs + 5, pollers);
@@ -563,6 +632,7 @@ export class World {
     const { registrations } = agent.state.devices;
     const installed = mirrors.filter(({ name }) => takesPart(registrations[name]));
     for (const mirror of installed.filter(({ writer }) => writer === self.site)) {
+      const afterSerial = agent.lastWritten.get(mirror.name) ?? 0n;
       for (const host of site?.hosts ?? []) {
         if (host.name === agent.name) continue;
         const copies = [0, 1].map((copy) => {
@@ -586,7 +656,38 @@ export class World {
         if (was && comparePositions(reading.record, was) === 0) continue;
         this.apply(agent, { kind: "sibling", nowMs: this.nowMs, record: reading.record });
       }
+      this.apply(agent, { kind: "looked", nowMs: this.nowMs, mirror: mirror.name, afterSerial });
     }
+  }
+
+  #tellData(agent: Agent, group: string): void {
+    if (!agent.data) return;
+    const bootNs = BigInt(Math.round(this.nowMs)) * 1_000_000n + agent.bootSkewNs;
+    const told = { ...agent.data, inSync: agent.data.state === "paired", bootNs, group };
+    this.apply(agent, { kind: "data", nowMs: this.nowMs, ...told });
+  }
+
+  /** Check and feeding, with the watchdog's whole time between the last one and the reset. */
+  #feed(agent: Agent): void {
+    this.apply(agent, { kind: "tick", nowMs: this.nowMs });
+    const wish = watchdogWish(agent.state);
+    if (wish === "off") agent.fedMs = null;
+    if (wish !== "feed") return;
+    agent.fedMs = this.nowMs;
+    const { watchdogMs } = agent.state.config.timing;
+    const fedMs = this.nowMs;
+    this.#at(fedMs + watchdogMs, () => {
+      if (this.agent(agent.name).fedMs === fedMs) this.reset(agent.name);
+    });
+  }
+
+  /** The machine starts anew: nothing of before runs any more. */
+  reset(name: string): void {
+    const agent = this.agent(name);
+    if (agent.alive) this.kill(name);
+    agent.fedMs = null;
+    agent.serves(false);
+    agent.memory.bootId = "reset";
   }
 
   #queryPair(agent: Agent, mirror: string): void {
@@ -786,14 +887,16 @@ export class World {
         return this.#publish(agent, action);
       case "store-term":
         return this.#for(agent, this.nowMs + 5, () => {
-          if (agent.storeOk && action.term >= (agent.memory.term ?? 0n)) {
-            agent.memory.term = action.term;
-            agent.memory.halfDone = action.halfDone;
+          const { durable } = action;
+          if (agent.storeOk && durable.term >= (agent.memory.term ?? 0n)) {
+            agent.memory.term = durable.term;
+            agent.memory.halfDone = durable.halfDone;
+            agent.memory.durable = durable;
           }
           this.apply(agent, {
             kind: "term-stored",
             nowMs: this.nowMs,
-            term: action.term,
+            durable,
             ok: agent.storeOk,
           });
         });
@@ -822,8 +925,10 @@ export class World {
         return this.#for(agent, this.nowMs + 10, () => this.#queryPair(agent, action.mirror));
       case "run-hook":
         agent.hooks.push(action.hook);
+        if (action.hook === "takeover") agent.serves(true);
         return this.#for(agent, this.nowMs + agent.hookMs, () => {
-          const ok = action.hook !== "takeover" || agent.hookOk;
+          const ok = action.hook === "takeover" ? agent.hookOk : agent.stopOk;
+          if (action.hook === "superseded" && ok) agent.serves(false);
           this.apply(agent, {
             kind: "hook-ended",
             nowMs: this.nowMs,
@@ -835,6 +940,23 @@ export class World {
       case "answer":
         agent.answers.push(action);
         return;
+      case "ask-arbiter":
+        return this.#for(agent, this.nowMs + 20, () => {
+          const { op, term } = action;
+          const { answer, detail } = agent.arbiter(op, term);
+          this.apply(agent, { kind: "arbiter", nowMs: this.nowMs, term, op, answer, detail });
+        });
+      case "take-data":
+      case "check-data": {
+        const kind = action.kind === "take-data" ? "data-taken" : "data-checked";
+        const { term } = action;
+        agent.dataAsked.push(action);
+        return this.#for(agent, this.nowMs + 50, () => {
+          const ok = agent.dataFault === "";
+          const detail = ok ? "all done" : agent.dataFault;
+          this.apply(agent, { kind, nowMs: this.nowMs, term, ok, detail });
+        });
+      }
     }
   }
 
@@ -865,6 +987,7 @@ export class World {
       if (!action.final) this.#copies.set(key, older === 0 ? 1 : 0);
       const { serial } = body;
       this.#for(agent, this.nowMs + 4, () => {
+        agent.lastWritten.set(path, serial);
         this.apply(agent, { kind: "published", nowMs: this.nowMs, mirror: path, serial });
       });
     }

@@ -2,7 +2,13 @@
  * The effective configuration as TOML that can be read in again: each value with the place that
  * it came from as a comment, beside it where 80 columns allow, else above it.
  */
-import type { Config, HostConfig, MirrorConfig } from "../core/base/config.ts";
+import type {
+  Config,
+  DataGroupConfig,
+  HostConfig,
+  MirrorConfig,
+  PairConfig,
+} from "../core/base/config.ts";
 import type { Origin } from "../host/config-file.ts";
 import { timingKeys } from "../host/config-keys.ts";
 import { tomlString } from "../host/config-text.ts";
@@ -72,9 +78,38 @@ function mirrorLines(mirror: MirrorConfig): readonly Line[] {
   });
 }
 
-function pairBlocks({ name, pair }: MirrorConfig): readonly Block[] {
-  const prefix = `mirrors.${name}.pair.`;
-  const head = (tail: string): string => `[mirrors.pair${tail}]`;
+function groupLines(group: DataGroupConfig): readonly Line[] {
+  const { name, id, writer, reader, pvol, svol } = group;
+  return linesOf(`data.${name}.`, { name, id, writer, reader, pvol, svol });
+}
+
+function takeoverLines({ takeover }: Config): readonly Line[] {
+  return linesOf("takeover.", {
+    rpo_max_ms: takeover.rpoMaxMs,
+    local: takeover.local,
+    reservation_devices: takeover.reservationDevices,
+    booth_ticket: takeover.boothTicket,
+    booth_client: takeover.boothClient,
+    fence_command: takeover.fenceCommand,
+    arbiter_limit_ms: takeover.arbiterLimitMs,
+  });
+}
+
+function fencingLines({ fencing }: Config): readonly Line[] {
+  return linesOf("fencing.", {
+    watchdog: fencing.watchdog,
+    watchdog_limit_ms: fencing.watchdogLimitMs,
+    systemd: fencing.systemd,
+  });
+}
+
+/** The remote copy of a mirror or a data group. */
+function pairBlocks(
+  owner: "mirrors" | "data",
+  { name, pair }: { readonly name: string; readonly pair: PairConfig },
+): readonly Block[] {
+  const prefix = `${owner}.${name}.pair.`;
+  const head = (tail: string): string => `[${owner}.pair${tail}]`;
   const provider = { provider: pair.provider };
   const block = { header: head(""), indent: "  ", lines: linesOf(prefix, provider) };
   if (pair.provider === "none") return [block];
@@ -114,6 +149,8 @@ function blocksOf(config: Config): readonly Block[] {
       indent: "",
       lines: linesOf("hooks.", { takeover, superseded, verdict, limit_ms: limitMs }),
     },
+    { header: "[takeover]", indent: "", lines: takeoverLines(config) },
+    { header: "[fencing]", indent: "", lines: fencingLines(config) },
     ...config.sites.flatMap((site): Block[] => {
       const prefix = `sites.${site.name}`;
       const { name, id, role, quorum } = site;
@@ -131,7 +168,13 @@ function blocksOf(config: Config): readonly Block[] {
     ...config.mirrors.flatMap((mirror): Block[] => {
       return [
         { header: "[[mirrors]]", indent: "", lines: mirrorLines(mirror) },
-        ...pairBlocks(mirror),
+        ...pairBlocks("mirrors", mirror),
+      ];
+    }),
+    ...config.dataGroups.flatMap((group): Block[] => {
+      return [
+        { header: "[[data]]", indent: "", lines: groupLines(group) },
+        ...pairBlocks("data", group),
       ];
     }),
   ];

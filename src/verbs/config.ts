@@ -1,6 +1,6 @@
 /** `config check` says whether a configuration is good; `config show` prints what is in effect. */
 import path from "node:path";
-import type { Config } from "../core/base/config.ts";
+import { type Config, isLeased, ownHost } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import {
   configFileOf,
@@ -9,6 +9,7 @@ import {
   loadConfig,
   type Origin,
 } from "../host/config-file.ts";
+import { isAutomatic } from "../host/config-policy.ts";
 import { deviceNameNotes } from "./config-devices.ts";
 import { effectiveToml } from "./config-show.ts";
 import { stageVerb } from "./config-stage.ts";
@@ -60,11 +61,38 @@ type Refused = Extract<ConfigResult, { ok: false }>;
 
 const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
+/** What the right to take over leaves open. */
+function rightNotes(config: Config): readonly string[] {
+  const { policy, timing, hooks, fencing } = config;
+  const stopLimitMs = timing.stopMs + fencing.watchdogLimitMs;
+  const rules: readonly (readonly [boolean, string])[] = [
+    [
+      isLeased(policy) && fencing.watchdog !== null && hooks.limitMs > stopLimitMs,
+      `hooks.limit_ms ${hooks.limitMs}: a stop that takes over ${stopLimitMs} ms ends in a reset`,
+    ],
+    [
+      !isLeased(policy) && fencing.watchdog !== null,
+      `fencing.watchdog is not armed under policy "${policy}"`,
+    ],
+    [
+      isAutomatic(policy) && config.dataGroups.length === 0,
+      "no [[data]]: a takeover looks at no data, and its hook alone makes volumes writable",
+    ],
+    [
+      isAutomatic(policy) && !isLeased(policy) && ownServes(config) && hooks.takeover === null,
+      "no hooks.takeover: an automatic takeover starts no service",
+    ],
+  ];
+  return rules.filter(([applies]) => applies).map(([, note]) => note);
+}
+
+const ownServes = (config: Config): boolean => !ownHost(config).beacon;
+
 /** What is allowed, but seldom meant. */
 export function configNotes(config: Config): readonly string[] {
   const notes: string[] = [];
   const mirrors = config.mirrors.filter((mirror) => mirror.enabled);
-  for (const site of config.sites) {
+  for (const site of config.sites.filter(({ role }) => role !== "witness")) {
     const hosts = site.hosts.filter((host) => host.enabled);
     const unheard = hosts.filter((host) => host.address === null).map((host) => host.name);
     const writes = mirrors.some((mirror) => mirror.writer === site.name);
@@ -74,7 +102,7 @@ export function configNotes(config: Config): readonly string[] {
     }
     if (hosts.length === 0) notes.push(`every host of ${site.name} is disabled: never judged`);
   }
-  return notes;
+  return [...notes, ...rightNotes(config)];
 }
 
 export function originText(origin: Origin, shorten: (file: string) => string = String): string {
@@ -90,6 +118,18 @@ export function originText(origin: Origin, shorten: (file: string) => string = S
   }
 }
 
+/** The times that the right rests on, and who resets a host that stalls. */
+function rightLines({ policy, timing, fencing }: Config): readonly string[] {
+  if (!isLeased(policy)) return [];
+  const { leaseMs, stopMs, watchdogMs, takeoverWaitMs } = timing;
+  const { watchdog, watchdogLimitMs } = fencing;
+  const fed = watchdog === null ? "no watchdog here" : `${watchdog}, ${watchdogLimitMs} ms`;
+  return [
+    `lease ${leaseMs} ms, stop ${stopMs}, watchdog ${watchdogMs}, takeover wait ${takeoverWaitMs}`,
+    `fencing: ${fed}`,
+  ];
+}
+
 function checkGood(loaded: Loaded, file: string, json: boolean, io: VerbIo): ExitCode {
   const { config } = loaded;
   const notes = [...configNotes(config), ...deviceNameNotes(config)];
@@ -102,12 +142,15 @@ function checkGood(loaded: Loaded, file: string, json: boolean, io: VerbIo): Exi
   const role = config.sites.find((site) => site.name === config.self.site)?.role ?? "";
   const network = config.networkEnabled ? "on" : "off";
   const parts = [plural(config.sites.length, "site"), plural(hosts, "host")];
+  const groups = config.dataGroups.length;
+  if (groups > 0) parts.push(plural(groups, "data group"));
   const paths = `${plural(config.mirrors.length, "mirror")}, network ${network}`;
   io.out(`ok: ${file}\n`);
   io.out(
     `    host ${config.self.host}, site ${config.self.site} (${role}), cluster ${config.cluster}\n`,
   );
   io.out(`    ${parts.join(", ")}, ${paths}, policy ${config.policy}\n`);
+  for (const line of rightLines(config)) io.out(`    ${line}\n`);
   for (const note of notes) io.out(`note: ${note}\n`);
   io.out("next: mirrorbeat timing\n");
   return exitCodes.ok;

@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 import { isConsoleText, runVerb } from "../testing/verb-run.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { completeTiming, healthMax, mirrorDetectionBoundMs } from "../core/base/timing.ts";
-import { mirrorPhases, timeline, timingVerb } from "./timing.ts";
+import { timingVerb } from "./timing.ts";
+import { mirrorPhases, timeline } from "./timing-report.ts";
 
 const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   runVerb(timingVerb, args, env);

@@ -23,6 +23,7 @@ import {
   takeoverPublishLimitMs,
   timingDefaults,
   timingFaults,
+  volumeTimings,
 } from "./timing.ts";
 import type { Timing } from "./config.ts";
 import { assert as coreAssert, unreachable } from "./assert.ts";
@@ -212,9 +213,13 @@ test("completing keeps what was given, and holds wherever the given times allow 
   );
 });
 
-test("the shared timings are those that a superblock has room for", () => {
-  assert.equal([...sharedTimings], [
+test("a superblock has room for the first of the shared timings, in the same order", () => {
+  assert.equal([...volumeTimings], [
     "intervalMs", "pollMs", "marginMs", "latencyMs", "readLimitMs", "leaseMs", "watchdogMs",
+  ]); // biome-ignore format: one list
+  assert.equal(sharedTimings.slice(0, volumeTimings.length), [...volumeTimings]);
+  assert.equal(sharedTimings.slice(volumeTimings.length), [
+    "stopMs", "lateWriteMs", "hangMs", "driftPpm", "takeoverWaitMs", "lockMs",
   ]); // biome-ignore format: one list
 });
 

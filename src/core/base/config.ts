@@ -27,6 +27,16 @@ export function isLeased(policy: Policy): boolean {
 }
 export type DetectorKind = "fixed" | "adaptive";
 
+/** These ask an arbiter outside before a takeover. */
+export function asksArbiter(policy: Policy): boolean {
+  return policy === "reservation" || policy === "booth" || policy === "command";
+}
+
+/** And of these a site must hold what it was granted for as long as it is active. */
+export function holdsArbiter(policy: Policy): boolean {
+  return policy === "reservation" || policy === "booth";
+}
+
 /** The timings that both sites must share; each is explained in core/base/timing.ts. */
 export type Timing = {
   readonly intervalMs: number;

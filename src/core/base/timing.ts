@@ -1,34 +1,22 @@
 /**
- * Every deadline of the product, derived here and nowhere else, with its worst case.
- *
- * A heartbeat's way, and where its time goes (mirror path):
- *
- *   writer   |--interval--|--interval--|X                      X the writer dies just after a write
- *   array                               |--latency--|          the write becomes visible at the SVOL
- *   reader                               |-poll-| read |       the first read that shows it: arrival
- *   detector                                    |--interval--|--margin x (1 + h)--|
- *                                               expected arrival              deadline
- *   verdict                                                                    read | silent
- *
- * The deadline is met by a read scheduled for it. Where a read is under way just then it is
- * awaited first, hence the second `readLimit`; the verdict comes when the read after it ends,
- * hence the third. At least three unchanged reads must lie in the silence, so a very long poll
- * replaces interval + margin by 3 polls. h is the observer's own ill health, 0 to 7.
- *
- *   bound(h) = latency + poll + readLimit + max(interval + margin (1+h), 3 poll)
- *            + 2 readLimit + scheduling
- *
- * It holds while writes become visible within `latency` and reads end within `readLimit`. A read
- * that is slower, or fails, proves nothing; and a gap in the observer's own polling begins the wait
- * anew at its end, interval + margin (1+h), because a stall of the observer earns no silence
- * (docs/safety.md). The network path is judged alike with a read time of zero.
+ * Every deadline of the product and what must hold between them: those of a heartbeat here, the
+ * bound of detection in detection-timing.ts, the lease of an automatic takeover in lease-timing.ts.
+ * None is derived elsewhere.
  */
 import type { Timing } from "./config.ts";
-import { withLeaseTiming } from "./lease-timing.ts";
+import { detectionBoundMs, healthMax, silenceWaitMs } from "./detection-timing.ts";
+import { withLeaseTiming, type TimingFault } from "./lease-timing.ts";
 
-export const healthMax = 7;
-/** Unchanged good reads that a silence must contain. */
-export const unchangedReadsMin = 3;
+export {
+  detectionBoundMs,
+  healthMax,
+  marginMs,
+  mirrorDetectionBoundMs,
+  networkDetectionBoundMs,
+  unchangedReadsMin,
+} from "./detection-timing.ts";
+export type { TimingFault } from "./lease-timing.ts";
+
 /** An observer whose ill health is above this cannot tell: row 5. */
 export const healthFitMax = 3;
 /** Clean polls that take one step of ill health back. */
@@ -43,7 +31,7 @@ export const arrivalsLearntFrom = 16;
 /** An array is not asked for a pair state oftener than this. */
 export const pairPollMinMs = 20;
 
-export const timingDefaults: Timing = {
+const plainDefaults: Timing = {
   intervalMs: 1000,
   pollMs: 500,
   marginMs: 2000,
@@ -65,6 +53,8 @@ export const timingDefaults: Timing = {
   lockMs: 0,
 };
 
+export const timingDefaults: Timing = withLeaseTiming(plainDefaults, {}, false);
+
 /** The same where nothing else is said: an array's command line takes a second to answer. */
 const pairPollDefaultMinMs = 1000;
 
@@ -73,45 +63,43 @@ const pairPollDefaultMinMs = 1000;
  * proportion to the interval that it has in the defaults (poll 1/2, margin 2, latency 1/2, read
  * limit 1/2, write limit 3, pair poll 5 but at least 1 s, pair age limit 3 pair polls), and then
  * gives way where a given one leaves it less room, so that each inequality of `timingFaults`
- * holds if the given times allow it. Scheduling belongs to the machine and does not scale.
+ * holds if the given times allow it. What belongs to the machine or the array (scheduling,
+ * watchdog, link time-out, late writes, drift) does not scale. `leased`: the policy has a lease;
+ * then its times are derived too (`withLeaseTiming`).
  */
-export function completeTiming(given: Partial<Timing>): Timing {
-  const intervalMs = given.intervalMs ?? timingDefaults.intervalMs;
-  const scaled = (ms: number) => Math.round((ms * intervalMs) / timingDefaults.intervalMs);
+export function completeTiming(given: Partial<Timing>, leased = (given.leaseMs ?? 0) > 0): Timing {
+  const intervalMs = given.intervalMs ?? plainDefaults.intervalMs;
+  const scaled = (ms: number) => Math.round((ms * intervalMs) / plainDefaults.intervalMs);
   const pollRoomMs = Math.max(
     10,
     Math.min(intervalMs, Math.floor((given.marginMs ?? Number.POSITIVE_INFINITY) / 2)),
   );
   const pollMs =
     given.pollMs ??
-    Math.min(pollRoomMs, Math.max(scaled(timingDefaults.pollMs), given.readLimitMs ?? 0));
+    Math.min(pollRoomMs, Math.max(scaled(plainDefaults.pollMs), given.readLimitMs ?? 0));
   const pairPollRoomMs = Math.max(
     pairPollMinMs,
     Math.floor((given.pairAgeLimitMs ?? Number.POSITIVE_INFINITY) / 2),
   );
   const pairPollMs =
     given.pairPollMs ??
-    Math.min(pairPollRoomMs, Math.max(pairPollDefaultMinMs, scaled(timingDefaults.pairPollMs)));
+    Math.min(pairPollRoomMs, Math.max(pairPollDefaultMinMs, scaled(plainDefaults.pairPollMs)));
   const completed: Timing = {
-    ...timingDefaults,
+    ...plainDefaults,
     intervalMs,
     pollMs,
-    marginMs: Math.max(
-      scaled(timingDefaults.marginMs),
-      2 * pollMs,
-      (given.latencyMs ?? 0) + pollMs,
-    ),
+    marginMs: Math.max(scaled(plainDefaults.marginMs), 2 * pollMs, (given.latencyMs ?? 0) + pollMs),
     latencyMs: Math.min(
-      scaled(timingDefaults.latencyMs),
+      scaled(plainDefaults.latencyMs),
       Math.max(0, (given.marginMs ?? Number.POSITIVE_INFINITY) - pollMs),
     ),
-    readLimitMs: Math.min(scaled(timingDefaults.readLimitMs), pollMs),
-    writeLimitMs: scaled(timingDefaults.writeLimitMs),
+    readLimitMs: Math.min(scaled(plainDefaults.readLimitMs), pollMs),
+    writeLimitMs: scaled(plainDefaults.writeLimitMs),
     pairPollMs,
     pairAgeLimitMs: 3 * pairPollMs,
     ...given,
   };
-  return withLeaseTiming(completed, given);
+  return withLeaseTiming(completed, given, leased);
 }
 
 /** Poll distance above which the observer, not the peer, was absent. */
@@ -119,39 +107,14 @@ export function gapLimitMs(timing: Timing): number {
   return gapPolls * timing.pollMs + timing.schedulingMs;
 }
 
-/** Margin for an observer of the given ill health (Lifeguard's way of doubting oneself first). */
-export function marginMs(timing: Timing, health: number): number {
-  return timing.marginMs * (1 + health);
-}
-
-function waitMs(timing: Timing, health: number): number {
-  return Math.max(timing.intervalMs + marginMs(timing, health), unchangedReadsMin * timing.pollMs);
-}
-
-/** Longest time from a host's death to its silence being stated on a mirror path. */
-export function mirrorDetectionBoundMs(timing: Timing, health: number): number {
-  const { latencyMs, pollMs, readLimitMs, schedulingMs } = timing;
-  return latencyMs + pollMs + readLimitMs + waitMs(timing, health) + 2 * readLimitMs + schedulingMs;
-}
-
-/** The same for the network path, whose reads take no time. */
-export function networkDetectionBoundMs(timing: Timing, health: number): number {
-  return timing.latencyMs + timing.pollMs + waitMs(timing, health) + timing.schedulingMs;
-}
-
-/** A verdict on a host needs every enabled path: the slowest decides. */
-export function detectionBoundMs(timing: Timing, health: number): number {
-  return Math.max(mirrorDetectionBoundMs(timing, health), networkDetectionBoundMs(timing, health));
-}
-
 /** Time after the start (or a gap) before this observer may state any silence, healthy. */
 export function settlingMs(timing: Timing): number {
-  return waitMs(timing, 0) + timing.pollMs;
+  return silenceWaitMs(timing, 0) + timing.pollMs;
 }
 
 /** Longest that a host is left unjudged because a path to it was not watched long enough. */
 export function unjudgedLimitMs(timing: Timing): number {
-  return waitMs(timing, healthMax) + gapLimitMs(timing);
+  return silenceWaitMs(timing, healthMax) + gapLimitMs(timing);
 }
 
 /** Longest from a beat being due to its being seen by the other site, on any path. */
@@ -242,9 +205,6 @@ export const sharedTimings = [
   "takeoverWaitMs",
   "lockMs",
 ] as const satisfies readonly (keyof Timing)[];
-
-/** A broken inequality: the field to change, in words that show the numbers. */
-export type TimingFault = { readonly field: keyof Timing; readonly message: string };
 
 /** What must hold between the timings; each message names the inequality it states. */
 export function timingFaults(timing: Timing): readonly TimingFault[] {

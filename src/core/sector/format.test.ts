@@ -30,7 +30,8 @@ import {
   type Vector,
 } from "../../testing/core-vectors.ts";
 import { needProgram, testWhere } from "../../testing/where.ts";
-import { timingDefaults } from "../base/timing.ts";
+import { policies } from "../base/config.ts";
+import { sharedTimings, timingDefaults } from "../base/timing.ts";
 import { openSector } from "../record.ts";
 import { clusterIdOf } from "./cluster-id.ts";
 import { decodeSector } from "./codec.ts";
@@ -119,28 +120,31 @@ test("the cluster id is a UUID of version 8 made from the name", () => {
   assert.throws(() => clusterIdOf("kyōto", sha256), /ASCII/);
 });
 
-test("the timing digest covers each shared timing, in order, and no other", () => {
-  const numbers = [1000, 500, 2000, 500, 500, 0, 0];
-  const bytes = Buffer.alloc(28);
-  numbers.forEach((ms, index) => bytes.writeUInt32LE(ms, 4 * index));
+test("the timing digest covers each shared timing, in order, the policy, and no other", () => {
+  // interval, poll, margin, latency, read limit, lease, watchdog; stop, late write, hang, drift,
+  // takeover wait, lock; and the number of the policy "operator".
+  const numbers = [1000, 500, 2000, 500, 500, 0, 0, 0, 2000, 13_200, 1000, 0, 18_320, 1];
+  const bytes = Buffer.alloc(4 * numbers.length);
+  numbers.forEach((value, index) => bytes.writeUInt32LE(value, 4 * index));
   const digest = timingDigestOf({ timing: timingDefaults, policy: "operator" }, crc32c);
   assert.is(digest, crc32c(bytes));
-  for (const name of [
-    "intervalMs",
-    "pollMs",
-    "marginMs",
-    "latencyMs",
-    "readLimitMs",
-    "leaseMs",
-    "watchdogMs",
-  ] as const) {
+  const others = new Set(Object.keys(timingDefaults) as (keyof typeof timingDefaults)[]);
+  for (const name of sharedTimings) {
     const other = { ...timingDefaults, [name]: timingDefaults[name] + 1 };
     assert.is.not(timingDigestOf({ timing: other, policy: "operator" }, crc32c), digest, name);
+    others.delete(name);
   }
-  for (const name of ["writeLimitMs", "schedulingMs", "pairPollMs", "pairAgeLimitMs"] as const) {
-    const other = { ...timingDefaults, [name]: timingDefaults[name] + 1 };
+  assert.equal([...others], [
+    "writeLimitMs", "schedulingMs", "detector", "pairPollMs", "pairAgeLimitMs", "lostRounds",
+  ]); // biome-ignore format: one list
+  for (const name of others) {
+    const other = { ...timingDefaults, [name]: 7 };
     assert.is(timingDigestOf({ timing: other, policy: "operator" }, crc32c), digest, name);
   }
+  const digests = policies.map((policy) =>
+    timingDigestOf({ timing: timingDefaults, policy }, crc32c),
+  );
+  assert.is(new Set(digests).size, policies.length);
 });
 
 test("docs/format.md shows the tables of the layout", () => {
@@ -167,7 +171,10 @@ test("docs/format.md quotes numbers that are true", () => {
     "key of the examples": keyHex,
     "its key id": testKeyId.toString(16).padStart(8, "0"),
     "cluster id of alpha": clusterId,
-    "timing digest of the defaults": timingDigestOf({ timing: timingDefaults, policy: "operator" }, crc32c)
+    "timing digest of the defaults": timingDigestOf(
+      { timing: timingDefaults, policy: "operator" },
+      crc32c,
+    )
       .toString(16)
       .padStart(8, "0"),
     "check value": "E3069283",

@@ -42,7 +42,14 @@ export const states = {
   handover: 5,
 } as const;
 
-export const roles = { starting: 0, active: 1, standby: 2, transitioning: 3 } as const;
+export const roles = {
+  starting: 0,
+  active: 1,
+  standby: 2,
+  transitioning: 3,
+  fenced: 4,
+  stopped: 5,
+} as const;
 
 export const recordFlags = {
   /** The sender may be active only under a lease. */
@@ -57,6 +64,14 @@ export const recordFlags = {
   renounced: 16,
   /** The sender switches this path off: silence on it means nothing. */
   pathOff: 32,
+  /** Its echoes are grants: it decides for its site, and does not take over. */
+  grants: 64,
+  /** It claims the lock of its site, in `lockEpoch`. */
+  lockClaim: 128,
+  /** It is active on an operator's word that the other site is off. */
+  attested: 256,
+  /** It asks the witness for the right to take over in this term. */
+  claims: 512,
 } as const;
 
 /** Codes of a pair state, as written in the data groups of a record. */
@@ -203,7 +218,7 @@ export const recordLayout = checkLayout(
     },
     { name: "renouncedTerm", at: 0x090, kind: "u64", note: "term in which takeover is renounced" },
     { name: "renouncedNonce", at: 0x098, kind: "u64", note: "the peer's nonce that it answers" },
-    { name: "handoverTerm", at: 0x0a0, kind: "u64", note: "term that is given away; 0 without" },
+    { name: "handoverTerm", at: 0x0a0, kind: "u64", note: "term that is given; 0 without" },
     { name: "handoverSite", at: 0x0a8, kind: "u8", note: "id of the site it is given to" },
     { name: "echoSectors", at: 0x0a9, kind: "u8", note: "echo sectors that follow in this block" },
     { name: "echoPeers", at: 0x0aa, kind: "u16", note: "peers echoed, here and in echo blocks" },
@@ -269,7 +284,13 @@ export const recordLayout = checkLayout(
       kind: "u32",
       note: "CRC32C of the ids of all keys that the sender accepts, rising; 0 if not told",
     },
-    { name: "zero2", at: 0x1d4, kind: "zero", length: 8, note: "reserved" },
+    {
+      name: "lockEpoch",
+      at: 0x1d4,
+      kind: "u32",
+      note: "rises with each taking of the site's lock; 0 where the site has one host",
+    },
+    { name: "zero2", at: 0x1d8, kind: "zero", length: 4, note: "reserved" },
     ...tail,
   ],
   sectorBytes,

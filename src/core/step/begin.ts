@@ -1,11 +1,13 @@
 /** The state of an agent that has just begun. */
 import { type Command, type Devices, devicesOf, takesPart } from "../base/devices.ts";
-import { type Config, ownHost, ownSite, siteNamed } from "../base/config.ts";
+import { type Config, isLeased, ownHost, ownSite, siteNamed } from "../base/config.ts";
 import { assert } from "../base/assert.ts";
 import { signalHoldMs } from "../base/timing.ts";
 import { ownerOf, termOf } from "../decision.ts";
 import { beginSighting, beginWatch, type Sighting } from "../observation.ts";
 import type { Position } from "../record.ts";
+import type { LeaseClocks } from "./right-state.ts";
+import { freeLock } from "./lock.ts";
 import { resumedSignals } from "./signal.ts";
 import { type Installation, networkPath, type PathState, type Peer, type State } from "./state.ts";
 
@@ -29,6 +31,13 @@ export type Setup = {
   readonly term: bigint | null;
   /** A takeover was begun here and not ended. */
   readonly halfDone: boolean;
+  /** The service may have been running when this host's agent ended. */
+  readonly serving?: boolean;
+  /** The machine was not booted since: what ran may still run. */
+  readonly sameBoot?: boolean;
+  /** Of a witness: what it granted last. */
+  readonly granted?: { readonly term: bigint; readonly site: number };
+  readonly clocks?: LeaseClocks;
   /** Our site owned the term that this host remembers. */
   readonly wasOwner?: boolean;
   readonly nowMs: number;
@@ -123,7 +132,12 @@ function firstRole(
   ours: boolean,
   halfDone: boolean,
   wasOwner: boolean,
+  mayRun: boolean,
 ): Pick<State, "role" | "roleReason"> {
+  if (mayRun) {
+    const roleReason = "the service may still run, and no lease is known of: it is stopped first";
+    return { role: "fenced", roleReason };
+  }
   // Superseded while it was not running: the first step takes it to standby, with its hook.
   if (!ours && wasOwner) return { role: "starting", roleReason: "another site took the term" };
   if (!ours) return { role: "standby", roleReason: "another site owns the term" };
@@ -157,12 +171,53 @@ export function announcing(command: Command, nowMs: number): Installation {
   };
 }
 
+/** Nothing of a lease, a lock or a wait is carried over a start. */
+function beginRight(setup: Setup, serviceMayRun: boolean) {
+  const { config, nowMs, granted = { term: 0n, site: 0 } } = setup;
+  const clocks = setup.clocks ?? { longMs: nowMs, shortMs: nowMs };
+  return {
+    serviceMayRun,
+    stopRetryMs: isLeased(config.policy) && serviceMayRun ? nowMs : null,
+    clocks,
+    lease: { issued: [], anchors: {}, limitMs: config.timing.leaseMs, solo: false, epochs: {} },
+    waiting: {
+      sinceMs: clocks.shortMs,
+      guards: {},
+      floorSerial: 0n,
+      renounced: null,
+      witnessed: false,
+      ripe: false,
+      claimSerial: null,
+    },
+    lock: freeLock(nowMs),
+    handover: null,
+    given: null,
+    arbiter: {
+      answer: "none" as const,
+      detail: "",
+      askedMs: Number.NEGATIVE_INFINITY,
+      asking: false,
+    },
+    judgedArbiter: "none" as const,
+    attested: "",
+    servingStored: isLeased(config.policy) && serviceMayRun,
+    storingServing: false,
+    granted,
+    isBlank: ownSite(config).role === "witness" && setup.term === null,
+    grantStored: granted.term,
+    watchdogFault: "",
+    data: {},
+  };
+}
+
 export function begin(setup: Setup): State {
   const { config, devices = devicesOf(setup.config, 0n) } = setup;
   const site = ownSite(config);
   const term = setup.term ?? firstTerm(config);
   const owner = config.sites.find((candidate) => candidate.id === ownerOf(term));
   const ours = owner?.name === site.name;
+  const leased = isLeased(config.policy);
+  const mayRun = (setup.sameBoot ?? true) && ((setup.serving ?? false) || setup.halfDone);
   assert(siteNamed(config, site.name) !== undefined, "own site is configured");
   return {
     config,
@@ -178,9 +233,10 @@ export function begin(setup: Setup): State {
     startedMs: setup.nowMs,
     nowMs: setup.nowMs,
     term,
-    ...firstRole(ours, setup.halfDone, setup.wasOwner ?? false),
+    ...firstRole(ours, setup.halfDone, setup.wasOwner ?? false, leased && mayRun),
     siblingActive: false,
     servesHere: false,
+    ...beginRight(setup, leased ? mayRun : ours || (setup.wasOwner ?? false)),
     siblings: {},
     stopping: false,
     selfEnabled: setup.switches.hosts[config.self.host] ?? true,

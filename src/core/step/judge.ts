@@ -1,7 +1,7 @@
 /** Sightings into verdicts: paths, then hosts, then host groups. */
 import type { CoreEvent } from "../base/event.ts";
-import { siteNamed } from "../base/config.ts";
-import { adviceOn } from "../decision.ts";
+import { isLeased, siteNamed } from "../base/config.ts";
+import { adviceOn, ownerOf } from "../decision.ts";
 import { beaconAdvancesMin, unchangedReadsMin, unjudgedLimitMs } from "../base/timing.ts";
 import {
   deadlineMs,
@@ -12,8 +12,9 @@ import {
   type Sighting,
 } from "../observation.ts";
 import { recordFlags, states } from "../sector/layout.ts";
-import { pathsOffOf } from "./publish.ts";
+import { pathsOffOf } from "./paths.ts";
 import {
+  type ArbiterEvidence,
   type Evidence,
   isAlive,
   judgeEvidence,
@@ -117,7 +118,15 @@ function linkProven(state: State, peer: Peer, mirror: string): boolean {
   return provenMs !== undefined && view !== undefined && view.observedMs >= provenMs;
 }
 
+/** What an arbiter says of the right to take over from the site that owns the term. */
+export function arbiterEvidence({ config, waiting, arbiter }: State): ArbiterEvidence {
+  if (isLeased(config.policy)) return waiting.ripe ? "grant" : "none";
+  if (arbiter.answer === "granted") return "grant";
+  return arbiter.answer === "denied" ? "deny" : "none";
+}
+
 function verdictOf(state: State, peer: Peer): Verdict {
+  const arbiter = ownerOf(state.term) === peer.siteId ? state.judgedArbiter : "none";
   const network = networkEvidence(state, peer);
   const lastWord = lastWordOf(peer);
   const networkFit = network === "disabled" || settledOn(state, peer, networkPath);
@@ -131,7 +140,7 @@ function verdictOf(state: State, peer: Peer): Verdict {
       pair: pairEvidence(state, mirror),
       observer: networkFit && settledOn(state, peer, mirror) ? "fit" : "unfit",
       linkProven: linkProven(state, peer, mirror),
-      arbiter: "none",
+      arbiter,
       lastWord,
     };
     return { evidence, verdict: judgeEvidence(evidence) };
@@ -140,8 +149,8 @@ function verdictOf(state: State, peer: Peer): Verdict {
   if (live) return live.verdict;
   if (verdicts.length > 0) return worstOf(verdicts.map(({ verdict }) => verdict));
   const observer = networkFit ? "fit" : "unfit";
-  const none = { pair: "unknown", linkProven: false, arbiter: "none" } as const;
-  return judgeEvidence({ network, mirror: "disabled", observer, lastWord, ...none });
+  const none = { pair: "unknown", linkProven: false } as const;
+  return judgeEvidence({ network, mirror: "disabled", observer, lastWord, arbiter, ...none });
 }
 
 function allWell(state: State, peer: Peer): boolean {

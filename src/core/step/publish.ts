@@ -4,7 +4,6 @@ import { comparePositions, type Position } from "../record.ts";
 import {
   commandKinds,
   type Echo,
-  type HeartbeatRecord,
   lagFar,
   lagNever,
   lagOff,
@@ -14,9 +13,14 @@ import {
   states,
 } from "../sector/layout.ts";
 import { pathsFrom } from "./begin.ts";
-import { type CommandsTold, networkPath, type Peer, type RecordBody, type State } from "./state.ts";
-
-const pathsOffBits = 16;
+import { groupsOf } from "./data.ts";
+import { givenTerm } from "./handover.ts";
+import { isGuarded } from "./lease.ts";
+import { claimsLock, toldEpoch } from "./lock.ts";
+import { pathsOffMask } from "./paths.ts";
+import { grants } from "./standby.ts";
+import type { CommandsTold, Peer, RecordBody, State } from "./state.ts";
+import { toldGrant } from "./witness.ts";
 
 export type BeatFacts = {
   readonly wallNs: bigint;
@@ -28,16 +32,15 @@ export type BeatFacts = {
 export function recordBody(state: State, facts: BeatFacts): RecordBody {
   const { timing } = state.config;
   const own = ownHost(state.config);
-  const code = state.stopping
-    ? states.leaving
-    : state.selfEnabled
-      ? states.running
-      : states.disabled;
+  const given = givenTerm(state);
+  const granted = toldGrant(state);
+  const { renounced } = state.waiting;
+  const newest = state.peers.find(({ word }) => word?.term === state.term)?.word;
   return {
-    state: code,
+    state: stateCode(state, given.site !== 0),
     role: roles[state.role],
     failureClass: 0,
-    flags: own.beacon ? recordFlags.beacon : 0,
+    flags: flagsOf(state),
     intervalMs: timing.intervalMs,
     incarnation: state.incarnation,
     bootId: state.bootId,
@@ -49,14 +52,14 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     watchdogMs: timing.watchdogMs,
     generation: BigInt(state.config.generation),
     nonce: facts.nonce,
-    renouncedTerm: 0n,
-    renouncedNonce: 0n,
-    handoverTerm: 0n,
-    handoverSite: 0,
+    renouncedTerm: renounced === null ? 0n : state.term,
+    renouncedNonce: renounced === null ? 0n : (newest?.nonce ?? 0n),
+    handoverTerm: given.term > 0n ? given.term : granted.term,
+    handoverSite: given.term > 0n ? given.site : granted.site,
     timingDigest: state.timingDigest,
     ...commandsOf(state),
     hostName: own.name,
-    groups: [],
+    groups: groupsOf(state),
     noticeId: 0,
     noticeCode: 0,
     noticeSeverity: 0,
@@ -65,7 +68,34 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     pathsOff: pathsOffMask(state),
     stagedDigest: state.staged?.digest ?? 0,
     keyRing: state.keyRing,
+    lockEpoch: toldEpoch(state),
   };
+}
+
+function stateCode({ stopping, selfEnabled }: State, gives: boolean): number {
+  if (stopping) return states.leaving;
+  if (!selfEnabled) return states.disabled;
+  return gives ? states.handover : states.running;
+}
+
+/** It has decided to take the term, or to give it away. */
+function isClosing({ takeover, handover }: State): boolean {
+  return handover !== null || (takeover !== null && takeover.by !== "handover");
+}
+
+function flagsOf(state: State): number {
+  const bits: readonly (readonly [boolean, number])[] = [
+    [state.beacon, recordFlags.beacon],
+    [isGuarded(state), recordFlags.guard],
+    [!state.serviceMayRun && !state.beacon, recordFlags.quiesced],
+    [isClosing(state), recordFlags.closing],
+    [state.waiting.renounced !== null, recordFlags.renounced],
+    [grants(state), recordFlags.grants],
+    [claimsLock(state), recordFlags.lockClaim],
+    [state.attested !== "", recordFlags.attested],
+    [state.waiting.claimSerial !== null, recordFlags.claims],
+  ];
+  return bits.reduce((flags, [isSet, bit]) => (isSet ? flags | bit : flags), 0);
 }
 
 /** The command that this host gives, and what it has done of those that it was given. */
@@ -81,45 +111,6 @@ function commandsOf({ devices, installation, refusedCommand }: State): CommandsT
     commandDoneBefore,
     commandFault: installation?.fault?.code ?? refused,
   };
-}
-
-/** Mirrors written by a site, in the order of the configuration: bits 1 and up of `pathsOff`. */
-function writtenBy(config: State["config"], site: string): readonly string[] {
-  const written = config.mirrors.filter((mirror) => mirror.writer === site);
-  return written.map((mirror) => mirror.name).slice(0, pathsOffBits - 1);
-}
-
-/** A peer that begins anew must still learn what is off: so every record says it. */
-function pathsOffMask(state: State): number {
-  const names = [networkPath, ...writtenBy(state.config, state.config.self.site)];
-  return names.reduce(
-    (mask, name, bit) => (state.paths[name]?.enabled ? mask : mask | (1 << bit)),
-    0,
-  );
-}
-
-/**
- * Paths that a record of that site says are off. By the order of the mirrors, so it is understood
- * only between hosts of one configuration.
- */
-export function pathsOffOf(
-  config: State["config"],
-  site: string,
-  record: Pick<HeartbeatRecord, "pathsOff" | "generation">,
-): readonly string[] {
-  const { pathsOff, generation } = record;
-  if (pathsOff === 0 || generation !== BigInt(config.generation)) return [];
-  return [networkPath, ...writtenBy(config, site)].filter(
-    (_, bit) => (pathsOff & (1 << bit)) !== 0,
-  );
-}
-
-/** Paths on which a beat goes out now: the network, and the mirrors that our site writes. */
-export function pathsOut(state: State): readonly string[] {
-  const written = state.config.mirrors.filter((mirror) => mirror.writer === state.config.self.site);
-  return [networkPath, ...written.map((mirror) => mirror.name)].filter(
-    (path) => state.paths[path]?.enabled,
-  );
 }
 
 function lagOf(newest: Position, seen: Position | null | undefined): number {
@@ -169,23 +160,4 @@ export function echoesFor(state: State, site: string): readonly Echo[] {
   const echoes: Echo[] = Array.from({ length: slots }, () => noEcho);
   for (const peer of peers) echoes[peer.host.slot] = echoOf(state, peer);
   return echoes;
-}
-
-/** The highest position ever believed of a host, by path name. */
-export function keptMarks(peer: Peer): Readonly<Record<string, Position>> {
-  const marks: Record<string, Position> = { ...peer.marks };
-  for (const [path, { position }] of Object.entries(peer.sightings)) {
-    const mark = marks[path];
-    if (position && (!mark || comparePositions(position, mark) > 0)) marks[path] = position;
-  }
-  return marks;
-}
-
-/** The same for every peer, by "host path": what the shell keeps for our next start. */
-export function highWaterMarks(state: State): Readonly<Record<string, Position>> {
-  return Object.fromEntries(
-    state.peers.flatMap((peer) =>
-      Object.entries(keptMarks(peer)).map(([path, mark]) => [`${peer.host.name} ${path}`, mark]),
-    ),
-  );
 }

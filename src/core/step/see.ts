@@ -3,7 +3,8 @@ import type { CoreEvent } from "../base/event.ts";
 import { comparePositions, isRegression, type Position } from "../record.ts";
 import { beginSighting, seeInvalid, seeRecord, type Sighting } from "../observation.ts";
 import { type EchoSector, type HeartbeatRecord, recordFlags, states } from "../sector/layout.ts";
-import { keptMarks, pathsOffOf } from "./publish.ts";
+import { keptMarks } from "./marks.ts";
+import { pathsOffOf } from "./paths.ts";
 import type { EchoOfUs, Peer, Seen, State, Word } from "./state.ts";
 
 export type SeenPeer = { readonly peer: Peer; readonly events: readonly CoreEvent[] };
@@ -13,12 +14,13 @@ function wordOf(record: HeartbeatRecord): Word {
   const { intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest } = record;
   const { command, commandKind, commandMirror, keyRing, keyId } = record;
   const { commandSeen, commandDone, commandDoneBefore, commandFault } = record;
+  const { handoverTerm, handoverSite, lockEpoch, groups, bootClockNs } = record;
   return {
     incarnation, serial, nonce, term, state, role, flags, bootId,
     intervalMs, timingDigest, wallClockNs, generation, pathsOff, stagedDigest,
     command, commandKind, commandMirror, commandSeen, commandDone, commandDoneBefore,
     commandFault,
-    keyRing, keyId,
+    keyRing, keyId, handoverTerm, handoverSite, lockEpoch, groups, bootClockNs,
   }; // biome-ignore format: as in Word
 }
 
@@ -40,6 +42,8 @@ function echoOfUs(state: State, slot: number, echoes: readonly EchoSector[]): Ec
     return {
       incarnation: echo.incarnation,
       serial: echo.serial,
+      nonce: echo.nonce,
+      term: sector.term,
       lags,
       writtenSerial: sector.serial,
     };

@@ -1,17 +1,28 @@
 /**
- * What one agent knows, and what may happen to it. `State` is a value: step() never changes one,
- * it returns the next. Inputs are a closed set; so are the actions that the shell carries out.
+ * What one agent knows. `State` is a value: step() never changes one, it returns the next. What
+ * may happen to it stands in input.ts, what it wants done in action.ts.
  */
 import type { Config, HostConfig } from "../base/config.ts";
 import type { Command, Devices } from "../base/devices.ts";
-import type { CoreEvent } from "../base/event.ts";
 import type { ExitCode } from "../base/exit-codes.ts";
 import type { Role } from "../decision.ts";
-import type { Read, Sighting, Watch } from "../observation.ts";
-import type { Position, Rejection, SlotReading } from "../record.ts";
-import type { EchoSector, HeartbeatRecord } from "../sector/layout.ts";
-import type { PairEvidence, Verdict } from "../verdict.ts";
-import type { ChangePair, PairChangedInput, SignalInput, Signals } from "./signal-state.ts";
+import type { Sighting, Watch } from "../observation.ts";
+import type { Position } from "../record.ts";
+import type { HeartbeatRecord } from "../sector/layout.ts";
+import type { ArbiterEvidence, PairEvidence, Verdict } from "../verdict.ts";
+import type {
+  DataView,
+  Given,
+  Handover,
+  Lease,
+  LeaseClocks,
+  SiteLock,
+  Waiting,
+} from "./right-state.ts";
+import type { Signals } from "./signal-state.ts";
+
+export type * from "./action.ts";
+export type * from "./input.ts";
 
 /** The name of the network path; mirrors go by their own names. */
 export const networkPath = "network";
@@ -31,11 +42,14 @@ export type Word = Pick<
   | "intervalMs" | "timingDigest" | "wallClockNs" | "generation" | "pathsOff" | "stagedDigest"
   | "keyRing" | "keyId"
   | "command" | "commandKind" | "commandMirror" | "commandSeen" | "commandDone" | "commandFault"
-  | "commandDoneBefore"
+  | "commandDoneBefore" | "handoverTerm" | "handoverSite" | "lockEpoch" | "groups" | "bootClockNs"
 >; // biome-ignore format: one list
 
 /** What a host says that it last saw of us; lags in beats by path index. */
 export type EchoOfUs = Position & {
+  readonly nonce: bigint;
+  /** The term in which it was written, and grants. */
+  readonly term: bigint;
   readonly lags: readonly number[];
   readonly writtenSerial: bigint;
 };
@@ -87,11 +101,32 @@ export type OneWayWatch = {
   readonly lostMs: number | null;
 };
 
+/** In this order; what is not needed is passed over. */
+export type TakeoverPhase =
+  /** The term was given to us: until its giver is known to have stopped. */
+  | "receiving"
+  /** An arbiter outside is asked for the exclusive right. */
+  | "arbiter"
+  | "storing"
+  | "publishing"
+  /** A look at our PVOL must show that no sibling took the lock meanwhile. */
+  | "locking"
+  /** Until the other site's lease has run out for certain. */
+  | "waiting"
+  | "data"
+  | "hook";
+
 export type Takeover = {
   readonly id: number;
   /** The term that is being taken: ours only when it is stored. */
   readonly term: bigint;
-  readonly phase: "storing" | "publishing" | "hook";
+  readonly phase: TakeoverPhase;
+  /** Begun by this agent itself, by an operator's word, or because the term was given to us. */
+  readonly by: "agent" | "operator" | "handover";
+  /** The site that an operator attested to be off; empty where none. */
+  readonly attested: string;
+  /** Short clock: until then the other site may be active under our last grant; null: it is not. */
+  readonly waitUntilMs: number | null;
   /** A record with this serial or a later one must be durable on a volume of ours. */
   readonly serial: bigint;
   readonly deadlineMs: number;
@@ -162,6 +197,35 @@ export type State = {
   readonly siblingActive: boolean;
   /** Active by our own doing, not because a sibling is. */
   readonly servesHere: boolean;
+  /** The service was started here, or may have been, and no stop of it is verified. */
+  readonly serviceMayRun: boolean;
+  /** Monotonic: when a stop hook that failed is run again; null while it runs, or need not. */
+  readonly stopRetryMs: number | null;
+  readonly clocks: LeaseClocks;
+  readonly lease: Lease;
+  readonly waiting: Waiting;
+  readonly lock: SiteLock;
+  readonly handover: Handover | null;
+  readonly given: Given | null;
+  /** An external arbiter's last answer in this term; asked again after a while. */
+  readonly arbiter: ArbiterView;
+  /** What the verdicts were last judged with. */
+  readonly judgedArbiter: ArbiterEvidence;
+  /** The other site that an operator attested to be off when this term was taken; else empty. */
+  readonly attested: string;
+  /** It is durable that the service may run here. */
+  readonly servingStored: boolean;
+  /** That is on its way to the local disk. */
+  readonly storingServing: boolean;
+  /** Of a witness: what it granted last. */
+  readonly granted: { readonly term: bigint; readonly site: number };
+  /** Of a witness without its memory: nothing is granted before both sites were seen. */
+  readonly isBlank: boolean;
+  /** Of a witness: the term of the grant that is durable; 0 without. */
+  readonly grantStored: bigint;
+  /** Why the watchdog cannot be fed; empty where it can, or none is needed. */
+  readonly watchdogFault: string;
+  readonly data: Readonly<Record<string, DataView>>;
   /** What was seen of each other host of our own site, by its name. */
   readonly siblings: Readonly<Record<string, Sibling>>;
   readonly stopping: boolean;
@@ -204,6 +268,7 @@ export type Sibling = {
   readonly told: CommandsTold;
   /** Digest of the configuration that it has staged. */
   readonly staged: number;
+  readonly flags: number;
   readonly keys: Pick<HeartbeatRecord, "keyRing" | "keyId">;
 };
 
@@ -219,202 +284,11 @@ export type CommandsTold = Pick<
   | "commandFault"
 >;
 
+export type ArbiterView = {
+  readonly answer: "none" | "granted" | "denied" | "unknown";
+  readonly detail: string;
+  readonly askedMs: number;
+  readonly asking: boolean;
+};
+
 export type RejectionCount = { readonly count: number; readonly toldMs: number };
-
-export type Seen = {
-  readonly slot: number;
-  readonly reading: SlotReading;
-  readonly echoes: readonly EchoSector[];
-};
-
-export type InstallWish = "install" | "deinstall" | "deinstall-local" | "reconfigure";
-
-export type SwitchTarget =
-  | { readonly kind: "network" }
-  | { readonly kind: "mirror"; readonly name: string }
-  | { readonly kind: "host"; readonly name: string };
-
-export type Input =
-  | {
-      readonly kind: "beat";
-      readonly nowMs: number;
-      readonly wallNs: bigint;
-      readonly bootNs: bigint;
-      readonly nonce: bigint;
-    }
-  /**
-   * The last records on paths that are being switched off, so that silence there means nothing;
-   * `onlyTo` names the one host that is being switched off here.
-   */
-  | {
-      readonly kind: "farewell";
-      readonly nowMs: number;
-      readonly wallNs: bigint;
-      readonly bootNs: bigint;
-      readonly nonce: bigint;
-      readonly paths: readonly string[];
-      readonly onlyTo: string | null;
-    }
-  /** A poll of a mirror's SVOL: the slots whose bytes changed, or the failure. */
-  | {
-      readonly kind: "mirror-read";
-      readonly mirror: string;
-      readonly nowMs: number;
-      readonly read: Read;
-      readonly seen: readonly Seen[];
-    }
-  /** The socket was drained: believable datagrams, in the order of their arrival. */
-  | {
-      readonly kind: "network-read";
-      readonly nowMs: number;
-      readonly read: Read;
-      readonly records: readonly {
-        readonly record: HeartbeatRecord;
-        readonly echoes: readonly EchoSector[];
-      }[];
-    }
-  | {
-      readonly kind: "rejected";
-      readonly nowMs: number;
-      readonly path: string;
-      readonly reason: Rejection;
-    }
-  | {
-      readonly kind: "pair";
-      readonly nowMs: number;
-      readonly mirror: string;
-      readonly state: PairEvidence;
-      readonly facts: PairFacts | null;
-    }
-  /** A record of our own site, read from our own PVOL. */
-  | { readonly kind: "sibling"; readonly nowMs: number; readonly record: HeartbeatRecord }
-  | {
-      readonly kind: "switch";
-      readonly nowMs: number;
-      readonly target: SwitchTarget;
-      readonly on: boolean;
-    }
-  | {
-      readonly kind: "takeover";
-      readonly nowMs: number;
-      readonly id: number;
-      readonly force: boolean;
-    }
-  /** Records found on the volume of a mirror that is not installed: they may hold a command. */
-  | {
-      readonly kind: "probe";
-      readonly nowMs: number;
-      readonly wallNs: bigint;
-      readonly mirror: string;
-      readonly records: readonly HeartbeatRecord[];
-    }
-  | {
-      readonly kind: "install";
-      readonly nowMs: number;
-      readonly wallNs: bigint;
-      readonly id: number;
-      readonly what: InstallWish;
-      readonly mirror: string;
-      readonly force: boolean;
-    }
-  /** Other keys are held from now on. */
-  | { readonly kind: "keys"; readonly nowMs: number; readonly keyRing: number }
-  /** A configuration to hold ready; null to drop it. */
-  | {
-      readonly kind: "stage";
-      readonly nowMs: number;
-      readonly id: number;
-      readonly staged: Staged | null;
-    }
-  | {
-      readonly kind: "volume-opened";
-      readonly nowMs: number;
-      readonly wallNs: bigint;
-      readonly mirror: string;
-      readonly volumeId: string | null;
-      /** Empty where it is open. */
-      readonly fault: string;
-    }
-  | {
-      readonly kind: "devices-stored";
-      readonly nowMs: number;
-      readonly wallNs: bigint;
-      /** Empty where the file is durable. */
-      readonly fault: string;
-    }
-  | {
-      readonly kind: "term-stored";
-      readonly nowMs: number;
-      readonly term: bigint;
-      readonly ok: boolean;
-    }
-  /** A record of ours is durable on a PVOL. */
-  | {
-      readonly kind: "published";
-      readonly nowMs: number;
-      readonly mirror: string;
-      readonly serial: bigint;
-    }
-  | {
-      readonly kind: "hook-ended";
-      readonly nowMs: number;
-      readonly hook: string;
-      readonly ok: boolean;
-      readonly detail: string;
-    }
-  | SignalInput
-  | PairChangedInput
-  | { readonly kind: "stop"; readonly nowMs: number };
-
-/** The fields of a record that the state decides; place and seal are added by who writes it. */
-export type RecordBody = Omit<
-  HeartbeatRecord,
-  | "magic" | "version" | "medium" | "copy" | "features" | "clusterId" | "volumeId" | "block"
-  | "slot" | "site" | "echoSectors" | "echoPeers" | "keyId" | "mac" | "crc"
->; // biome-ignore format: one list
-
-export type Action =
-  /** Write a record on these paths; `final` ones go to both copies, and are awaited. */
-  | {
-      readonly kind: "publish";
-      readonly body: RecordBody;
-      readonly paths: readonly string[];
-      readonly final: boolean;
-      /** null: to every enabled peer host. */
-      readonly onlyTo: string | null;
-    }
-  | { readonly kind: "store-term"; readonly term: bigint; readonly halfDone: boolean }
-  | { readonly kind: "query-pair"; readonly mirror: string }
-  | ChangePair
-  | { readonly kind: "open-volume"; readonly mirror: string }
-  | { readonly kind: "store-devices"; readonly devices: Devices }
-  /** The configuration in use has changed: timings, members, mirrors. */
-  | { readonly kind: "reconfigure"; readonly before: Config }
-  /** An installed mirror is on, whatever was switched before. */
-  | { readonly kind: "forget-switch"; readonly mirror: string }
-  | {
-      readonly kind: "run-hook";
-      readonly hook: "takeover" | "superseded" | "verdict";
-      readonly facts: HookFacts;
-    }
-  | {
-      readonly kind: "answer";
-      readonly id: number;
-      readonly code: ExitCode;
-      readonly message: string;
-    };
-
-export type HookFacts = {
-  readonly event: string;
-  readonly oldState: string;
-  readonly newState: string;
-  readonly peer: string;
-  readonly term: bigint;
-  readonly reason: string;
-};
-
-export type Step = {
-  readonly state: State;
-  readonly actions: readonly Action[];
-  readonly events: readonly CoreEvent[];
-};

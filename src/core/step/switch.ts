@@ -1,7 +1,7 @@
 /** Paths and hosts switched on and off while the agent runs. */
 import type { CoreEvent } from "../base/event.ts";
 import { beginSighting, beginWatch } from "../observation.ts";
-import { keptMarks } from "./publish.ts";
+import { keptMarks } from "./marks.ts";
 import { networkPath, type Peer, type State, type Step, type SwitchTarget } from "./state.ts";
 
 function targetName(target: SwitchTarget): string {

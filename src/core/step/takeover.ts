@@ -1,391 +1,234 @@
 /**
- * The operator's takeover, and the role of this site.
- *
- * Steps, each journalled: the term is raised and stored (local disk, fsynced), then a record in
- * it is durable on a volume of ours, then the service hook runs. A step that fails stops there,
- * says what is true now, and the command may be given again: terms only rise.
+ * Taking the term, step by step, each journalled: the exclusive right, the term stored (local disk,
+ * fsynced), a record in it durable on a volume of ours, no sibling in the way, the other site's
+ * lease run out, the data pairs taken over and verified, the service hook. A step that fails stops
+ * there and says what is true now; the command may be given again: terms only rise.
  */
 import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
-import { takeoverPublishLimitMs, unjudgedLimitMs } from "../base/timing.ts";
 import { ownSite } from "../base/config.ts";
-import { nextRole, nextTerm, ownerOf, type TakeoverFacts, takeoverRefusal } from "../decision.ts";
-import { comparePositions } from "../record.ts";
-import { roles } from "../sector/layout.ts";
-import { peerBeats } from "./commands.ts";
-import { isSettled, pathInUse } from "./judge.ts";
-import { pathsOut } from "./publish.ts";
+import { ownerOf } from "../decision.ts";
+import { ownsTerm, possibleHolders } from "./holders.ts";
+import { isArmed } from "./issued.ts";
+import { leaseLeftMs } from "./lease.ts";
+import { overtakenText } from "./learn.ts";
+import { lockHeld, needsLock } from "./lock.ts";
+import { pathsOut } from "./paths.ts";
+import { rivalTakesOver } from "./siblings.ts";
+import { endTakeover, halted, takeoverDeadlineMs, toldTakeover } from "./takeover-end.ts";
+import { standsBy } from "./takeover-facts.ts";
+import { inTerm, storeTerm } from "./term.ts";
 import {
-  type Action,
   type HookFacts,
   type Input,
   networkPath,
-  type Peer,
   type State,
   type Step,
+  type Takeover,
+  type TakeoverPhase,
 } from "./state.ts";
 
-export function siteOf(state: State, term: bigint): string {
-  return state.config.sites.find((site) => site.id === ownerOf(term))?.name ?? `#${ownerOf(term)}`;
-}
+const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
-/** A term from a believable record: kept if it is higher than ours. */
-export function learnTerm(state: State, term: bigint, from: string): Step {
-  if (term <= state.term) return { state, actions: [], events: [] };
-  const fields = { term, was: state.term, owner: siteOf(state, term), from };
-  const learnt: Step = {
-    state: { ...state, term, siblingActive: false, halfDone: false },
-    actions: [{ kind: "store-term", term, halfDone: false }],
-    events: [{ level: "warning", ev: "term", fields }],
-  };
-  const { takeover } = state;
-  // A hook that runs is awaited: what it began is undone when it ends (hookEnded).
-  if (!takeover || takeover.phase === "hook") return learnt;
-  if (ownerOf(term) === state.ownSiteId && term < takeover.term) return learnt;
-  const ended = endTakeover(
-    learnt.state,
-    exitCodes.unsafe,
-    overtakenText(learnt.state),
-    "overtaken",
-  );
-  return {
-    state: ended.state,
-    actions: [...learnt.actions, ...ended.actions],
-    events: [...learnt.events, ...ended.events],
-  };
-}
-
-function overtakenText(state: State): string {
-  return (
-    `not taken over: meanwhile ${siteOf(state, state.term)} took the term ${state.term}; ` +
-    "look at `mirrorbeat status` before you run it again"
-  );
-}
-
-function hookFacts(state: State, role: string, reason: string): HookFacts {
+export function hookFacts(state: State, role: string, reason: string): HookFacts {
   const peer = state.peers[0]?.host.site ?? "";
   return { event: "role", oldState: state.role, newState: role, peer, term: state.term, reason };
 }
 
-/**
- * Whether a host's fresh record shows no higher term than ours. Advancing is not fresh enough: a
- * link that comes back delivers the backlog of the time before. The record must come with an echo
- * of this very start of ours, so it was written after it.
- */
-function confirms(state: State, peer: Peer): boolean {
-  const { word, echo } = peer;
-  return (
-    word !== null &&
-    word.term <= state.term &&
-    echo?.incarnation === state.incarnation &&
-    word.serial >= echo.writtenSerial &&
-    peerBeats(state, peer)
-  );
-}
-
-/** Hosts of other sites that may hold the service, whether they are watched or not. */
-function possibleHolders(state: State): readonly Peer[] {
-  return state.peers.filter(({ host, enabled }) => !host.beacon && (enabled || host.enabled));
-}
-
-/**
- * Whether every host that may have taken over confirms our term. One is not enough: a host of the
- * other site may not have heard yet what its sibling did.
- */
-function peersConfirm(state: State): boolean {
-  const holders = possibleHolders(state);
-  return holders.length > 0 && holders.every((peer) => peer.enabled && confirms(state, peer));
-}
-
-/** Lets the role follow from the facts; where this host must serve no more, its hook is run. */
-export function settleRole(before: State): Step {
-  const state = agedSiblings(before);
-  const ownsTerm = ownerOf(state.term) === state.ownSiteId;
-  const change =
-    siblingChange(state, ownsTerm) ??
-    nextRole({
-      role: state.role,
-      ownsTerm,
-      peersConfirm: peersConfirm(state),
-      takingOver: state.takeover !== null,
-    });
-  if (!change) return { state, actions: [], events: [] };
-  const { role, reason } = change;
-  // Whatever we were, the term was ours or was being taken: a service may run here.
-  const superseded = role === "standby" && !ownsTerm;
-  const fields = { role, was: state.role, term: state.term, reason };
-  return {
-    state: {
-      ...state,
-      role,
-      roleReason: reason,
-      servesHere: role === "active" && !state.siblingActive,
-    },
-    actions: superseded
-      ? [{ kind: "run-hook", hook: "superseded", facts: hookFacts(state, role, reason) }]
-      : [],
-    events: [{ level: superseded ? "warning" : "notice", ev: "role", fields }],
-  };
-}
-
-/** How long a sibling's last beat speaks for it. */
-function siblingLimitMs(state: State): number {
-  const { intervalMs, marginMs, pollMs } = state.config.timing;
-  return intervalMs + marginMs + pollMs;
-}
-
-/** Siblings that beat now and say that they are active, or about to be, in our term. */
-function busySiblings(state: State): readonly string[] {
-  return Object.entries(state.siblings)
-    .filter(([, { role, term, seenMs, advances }]) => {
-      const busy = role === roles.active || role === roles.transitioning;
-      const beats = advances > 0 && state.nowMs - seenMs <= siblingLimitMs(state);
-      return busy && beats && term >= state.term;
-    })
-    .map(([name]) => name);
-}
-
-/** A sibling that fell silent is not active any more for all that we know. */
-function agedSiblings(state: State): State {
-  if (!state.siblingActive) return state;
-  const still = Object.values(state.siblings).some(
-    ({ role, term, seenMs }) =>
-      role === roles.active && term === state.term && state.nowMs - seenMs <= siblingLimitMs(state),
-  );
-  return still ? state : { ...state, siblingActive: false };
-}
-
-/** The site's role is one: a host whose sibling took over under our term is active too. */
-function siblingChange(state: State, ownsTerm: boolean) {
-  if (!ownsTerm || state.takeover) return null;
-  if (state.siblingActive && state.role !== "active") {
-    return { role: "active", reason: "a host of this site is active in our term" } as const;
-  }
-  if (!state.siblingActive && state.role === "active" && !state.servesHere) {
-    const reason = "the host of this site that was active is silent; mirrorbeat takeover here?";
-    return { role: "standby", reason } as const;
-  }
-  return null;
-}
-
-export function seeSibling(before: State, input: Extract<Input, { kind: "sibling" }>): Step {
-  const { record } = input;
-  // Our own slot, from before this start: its term counts, and it is nobody's beat.
-  if (record.hostName === before.config.self.host) {
-    return learnTerm(before, record.term, record.hostName);
-  }
-  const was = before.siblings[record.hostName];
-  const advanced = !was || comparePositions(record, was.at) > 0;
-  if (!advanced) return learnTerm(before, record.term, record.hostName);
-  const at = { incarnation: record.incarnation, serial: record.serial };
-  const advances = was ? was.advances + 1 : 0;
-  const { role, term } = record;
-  const { command, commandKind, commandMirror } = record;
-  const { commandSeen, commandDone, commandDoneBefore, commandFault } = record;
-  const told = {
-    command, commandKind, commandMirror, commandSeen, commandDone, commandDoneBefore,
-    commandFault,
-  }; // biome-ignore format: one list
-  const keys = { keyRing: record.keyRing, keyId: record.keyId };
-  const sibling = {
-    at,
-    advances,
-    role,
-    state: record.state,
-    term,
-    seenMs: before.nowMs,
-    told,
-    staged: record.stagedDigest,
-    keys,
-  };
-  const siblings = { ...before.siblings, [record.hostName]: sibling };
-  const learnt = learnTerm({ ...before, siblings }, term, record.hostName);
-  // Each volume of ours may hold one last record of a host that is long dead: more than these.
-  const { config } = before;
-  const volumes = config.mirrors.filter(({ writer }) => writer === config.self.site);
-  const beats = advances >= Math.max(1, volumes.length);
-  const active = beats && role === roles.active && term === learnt.state.term;
-  const siblingActive = active || learnt.state.siblingActive;
-  if (siblingActive === learnt.state.siblingActive) return learnt;
-  return { ...learnt, state: { ...learnt.state, siblingActive } };
-}
-
-function told(step: string, fields: Record<string, string | number | bigint>): CoreEvent {
-  return { level: "warning", ev: "takeover", fields: { step, ...fields } };
-}
-
-export function beginTakeover(state: State, input: Extract<Input, { kind: "takeover" }>): Step {
-  const answer = (code: number, message: string): Action =>
-    ({ kind: "answer", id: input.id, code, message }) as Action;
-  const refuse = (code: number, message: string): Step => ({
-    state,
-    actions: [answer(code, message)],
-    events: [],
-  });
-  if (state.takeover) {
-    return refuse(exitCodes.tryLater, "a takeover is under way; look at `mirrorbeat status`");
-  }
-  if (state.beacon) {
-    const message = "this host is a beacon: it cannot hold the service; take over on another host";
-    return refuse(exitCodes.noPermission, message);
-  }
-  if (state.role === "active" && state.servesHere) {
-    return refuse(exitCodes.ok, `already active in term ${state.term}; nothing to do`);
-  }
-  const refusal = takeoverRefusal(takeoverFacts(state, input.force));
-  if (refusal) {
-    const events = [told("refused", { reason: refusal.message })];
-    return { ...refuse(refusal.code, refusal.message), events };
-  }
-  const term = nextTerm(state.term, state.ownSiteId);
-  const deadlineMs = input.nowMs + takeoverPublishLimitMs(state.config.timing);
-  const serial = state.serial + 1n;
-  const takeover = { id: input.id, term, phase: "storing", serial, deadlineMs } as const;
-  return {
-    state: { ...state, takeover },
-    actions: [{ kind: "store-term", term, halfDone: true }],
-    events: [told("begin", { term, force: String(input.force) })],
-  };
-}
-
-function takeoverFacts(state: State, force: boolean): TakeoverFacts {
-  const ownsTerm = ownerOf(state.term) === state.ownSiteId;
-  const hosts = possibleHolders(state).map((peer) => ({
-    name: peer.host.name,
-    watched: peer.enabled,
-    verdict: peer.verdict,
-    settled: isSettled(state, peer) || peer.verdict?.row === "0c" || longWatched(state, peer),
-    // It beats, and its own fresh word is that it stands by under the term that is ours.
-    standsBy: ownsTerm && peer.word?.role === roles.standby && confirms(state, peer),
-  }));
-  const siblings = ownSite(state.config).hosts.filter((host) => !host.beacon && host.enabled);
-  const onVolume = pathsOut(state).some((path) => path !== networkPath);
-  const ours = BigInt(state.config.generation);
-  const newer = state.peers.filter(({ word }) => word !== null && word.generation > ours);
-  return {
-    force,
-    newerConfigurations: newer.map(({ host }) => host.name),
-    hosts,
-    busySiblings: busySiblings(state),
-    siblingsWouldLearn: onVolume || siblings.length <= 1,
-  };
-}
-
-/** After a long watch on every path an unseen host is simply not there; an operator may say so. */
-function longWatched(state: State, peer: Peer): boolean {
-  return Object.entries(peer.sightings).every(([path, { startingMs }]) => {
-    const sinceMs = Math.max(startingMs, state.paths[path]?.watch.windowMs ?? state.nowMs);
-    const watchedMs = state.nowMs - sinceMs;
-    return !pathInUse(state, peer, path) || watchedMs >= 2 * unjudgedLimitMs(state.config.timing);
-  });
-}
-
-function endTakeover(state: State, code: number, message: string, step: string): Step {
+function inPhase(state: State, phase: TakeoverPhase, more: Partial<Takeover> = {}): State {
   const { takeover } = state;
-  if (!takeover) return { state, actions: [], events: [] };
-  return {
-    state: { ...state, takeover: null },
-    actions: [{ kind: "answer", id: takeover.id, code, message } as Action],
-    events: [told(step, { term: state.term, reason: message })],
-  };
+  return takeover ? { ...state, takeover: { ...takeover, ...more, phase } } : state;
 }
 
-/**
- * The role that remains when a takeover stops half-way: if we own the term we are not active, and
- * only the operator's next command changes that; a fresh peer does not.
- */
-function halted(step: Step, reason: string): Step {
-  return { ...step, state: { ...step.state, role: "transitioning", roleReason: reason } };
+const reasonOf = ({ by }: Takeover): string =>
+  by === "operator"
+    ? "takeover by the operator"
+    : by === "agent"
+      ? "takeover by the agent: the right was granted"
+      : "the term was handed over";
+
+/** The right is there: the term is made durable. */
+export function storeTakenTerm(state: State): Step {
+  const { takeover } = state;
+  if (!takeover) return nothing(state);
+  const deadlineMs = takeoverDeadlineMs(state);
+  return {
+    state: inPhase(state, "storing", { deadlineMs }),
+    actions: [storeTerm(state, { term: takeover.term, halfDone: true })],
+    events: [toldTakeover("begin", { term: takeover.term, by: takeover.by })],
+  };
 }
 
 export function termStored(state: State, input: Extract<Input, { kind: "term-stored" }>): Step {
   const { takeover } = state;
-  if (takeover?.phase !== "storing" || input.term !== takeover.term)
-    return { state, actions: [], events: [] };
+  if (takeover?.phase !== "storing" || input.durable.term !== takeover.term) return nothing(state);
   if (!input.ok) {
     const message =
       "the term could not be stored on the local disk: not taken over; make room and run it again";
     return halted(endTakeover(state, exitCodes.cannotCreate, message, "not stored"), message);
   }
-  const onVolume = pathsOut(state).some((path) => path !== networkPath);
-  const { term } = takeover;
-  const stored = told("term stored", { term });
-  const serial = state.serial + 1n;
+  const { term, attested } = takeover;
+  const isRaised = term > state.term;
+  const inNew = isRaised ? inTerm(state, term) : state;
+  // Whoever takes a term is alone in it: nobody grants a lease until the other site is back.
+  const solo = isRaised ? isArmed(state) && takeover.by !== "handover" : state.lease.solo;
   const next: State = {
-    ...state,
-    term: term > state.term ? term : state.term,
+    ...inNew,
     siblingActive: false,
     halfDone: true,
-    takeover: { ...takeover, phase: "publishing", serial },
+    given: null,
+    attested: isRaised ? attested : state.attested,
+    lease: { ...inNew.lease, solo },
   };
-  if (onVolume) return { state: next, actions: [], events: [stored] };
-  const onward = runService(next);
+  const stored = toldTakeover("term stored", { term });
+  const serial = state.serial + 1n;
+  const onward = onVolume(next)
+    ? nothing(inPhase(next, "publishing", { serial }))
+    : awaitLease(next);
   return { ...onward, events: [stored, ...onward.events] };
 }
 
+const onVolume = (state: State): boolean => pathsOut(state).some((path) => path !== networkPath);
+
 export function recordPublished(state: State, input: Extract<Input, { kind: "published" }>): Step {
   const { takeover } = state;
-  if (takeover?.phase !== "publishing" || input.serial < takeover.serial)
-    return { state, actions: [], events: [] };
-  const onward = runService(state);
+  if (takeover?.phase !== "publishing" || input.serial < takeover.serial) return nothing(state);
+  const events = [toldTakeover("term published", { term: state.term, mirror: input.mirror })];
+  const alone = ownSite(state.config).hosts.filter(({ beacon, enabled }) => !beacon && enabled);
+  const onward = alone.length > 1 ? nothing(inPhase(state, "locking")) : awaitLease(state);
+  return { ...onward, events: [...events, ...onward.events] };
+}
+
+/**
+ * What was published must be seen to stand beside no other host's claim: two hosts of one site may
+ * have been told to take over in the same moment.
+ */
+export function lookTaken(state: State, input: Extract<Input, { kind: "looked" }>): Step {
+  const { takeover } = state;
+  if (takeover?.phase !== "locking" || input.afterSerial < takeover.serial) return nothing(state);
+  if (needsLock(state)) {
+    const held = lockHeld(state) && state.lock.confirmedSerial >= takeover.serial;
+    return held ? awaitLease(state) : nothing(state);
+  }
+  const rival = rivalTakesOver(state);
+  if (rival === null) return awaitLease(state);
+  // Not alone: whoever goes on decides, and we may be active only by its leave.
+  const message = `not taken over: ${rival} of this site takes over too; look at \`mirrorbeat status\``;
+  return halted(endTakeover(state, exitCodes.tryLater, message, "not alone"), message);
+}
+
+/** Waits, where the other site may still be active under the lease that we granted last. */
+function awaitLease(state: State): Step {
+  const { takeover } = state;
+  if (!takeover) return nothing(state);
+  const leftMs = (takeover.waitUntilMs ?? Number.NEGATIVE_INFINITY) - state.clocks.shortMs;
+  if (leftMs <= 0) return takeData(state);
+  if (takeover.phase === "waiting") return nothing(state);
+  const fields = { term: state.term, left_ms: Math.ceil(leftMs) };
   return {
-    ...onward,
-    events: [told("term published", { term: state.term, mirror: input.mirror }), ...onward.events],
+    state: inPhase(state, "waiting"),
+    actions: [],
+    events: [toldTakeover("waiting for the lease to end", fields)],
   };
+}
+
+/** A guarded host goes on only while its lease holds; an unguarded one may. */
+function leaseFault(state: State): string | null {
+  if (!isArmed(state) || state.lease.solo) return null;
+  return leaseLeftMs(state) > state.config.timing.stopMs
+    ? null
+    : "the lease that the other site granted has run out";
+}
+
+function takeData(state: State): Step {
+  const { takeover, config } = state;
+  if (!takeover) return nothing(state);
+  const fault = leaseFault(state);
+  if (fault !== null) return stopped(state, fault, "no lease");
+  if (config.dataGroups.length === 0) return runService(state);
+  const standing = possibleHolders(state).every((peer) => standsBy(state, peer));
+  const verb = standing ? "swap" : "takeover";
+  return {
+    state: inPhase(state, "data"),
+    actions: [{ kind: "take-data", term: state.term, verb }],
+    events: [toldTakeover("data pairs", { term: state.term, verb })],
+  };
+}
+
+function stopped(state: State, fault: string, step: string): Step {
+  const message =
+    `the term ${state.term} is ours, but the service is not started: ${fault}; ` +
+    "mend it and run `mirrorbeat takeover --yes` again";
+  return halted(endTakeover(state, exitCodes.indeterminate, message, step), message);
+}
+
+export function dataTaken(
+  state: State,
+  input: Extract<Input, { kind: "data-taken" | "data-checked" }>,
+): Step {
+  if (state.takeover?.phase !== "data" || input.term !== state.term) return nothing(state);
+  if (!input.ok) return stopped(state, input.detail, "data pairs failed");
+  const event = toldTakeover("data pairs done", { term: state.term, detail: input.detail });
+  const onward = runService(state);
+  return { ...onward, events: [event, ...onward.events] };
 }
 
 function runService(state: State): Step {
   const { takeover } = state;
-  if (!takeover) return { state, actions: [], events: [] };
-  const next: State = { ...state, takeover: { ...takeover, phase: "hook" } };
+  if (!takeover) return nothing(state);
+  const fault = leaseFault(state);
+  if (fault !== null) return stopped(state, fault, "no lease");
+  const next: State = { ...inPhase(state, "hook"), serviceMayRun: true, stopRetryMs: null };
   if (!state.config.hooks.takeover) return becomeActive(next, "no service hook is configured");
-  const facts = hookFacts(state, "active", "takeover by the operator");
+  const facts = hookFacts(state, "active", reasonOf(takeover));
   return {
     state: next,
     actions: [{ kind: "run-hook", hook: "takeover", facts }],
-    events: [told("service hook started", { term: state.term })],
+    events: [toldTakeover("service hook started", { term: state.term })],
   };
 }
 
 function becomeActive(state: State, detail: string): Step {
-  const message = `active in term ${state.term}: ${detail}`;
-  const ended = endTakeover(state, exitCodes.ok, message, "done");
-  const fields = {
+  const { takeover } = state;
+  if (!takeover) return nothing(state);
+  const reason = reasonOf(takeover);
+  const ended = endTakeover(state, exitCodes.ok, `active in term ${state.term}: ${detail}`, "done");
+  const fields = { role: "active", was: state.role, term: state.term, reason };
+  const active: State = {
+    ...ended.state,
     role: "active",
-    was: state.role,
-    term: state.term,
-    reason: "takeover by the operator",
+    roleReason: reason,
+    servesHere: true,
+    serviceMayRun: true,
+    servingStored: true,
+    halfDone: false,
   };
   return {
-    ...ended,
-    state: {
-      ...ended.state,
-      role: "active",
-      roleReason: "takeover by the operator",
-      servesHere: true,
-      halfDone: false,
-    },
-    actions: [{ kind: "store-term", term: state.term, halfDone: false }, ...ended.actions],
+    state: active,
+    actions: [storeTerm(active), ...ended.actions],
     events: [...ended.events, { level: "warning", ev: "role", fields }],
   };
 }
 
-export function hookEnded(state: State, input: Extract<Input, { kind: "hook-ended" }>): Step {
-  const level = input.ok ? "info" : "error";
-  const event: CoreEvent = {
-    level,
-    ev: "hook",
-    fields: { hook: input.hook, ok: input.ok, detail: input.detail },
-  };
-  if (input.hook !== "takeover" || state.takeover?.phase !== "hook")
-    return { state, actions: [], events: [event] };
-  if (ownerOf(state.term) !== state.ownSiteId) return overtakenInHook(state, event);
-  if (input.ok) {
-    const active = becomeActive(state, `service hook ${input.detail}`);
+/** The service hook of a takeover ended. */
+export function serviceHookEnded(
+  state: State,
+  ok: boolean,
+  detail: string,
+  event: CoreEvent,
+): Step {
+  if (state.takeover?.phase !== "hook") return { state, actions: [], events: [event] };
+  if (ownerOf(state.term) !== state.ownSiteId) {
+    // A higher term came up meanwhile: what was started is stopped again as this site goes to standby.
+    const ended = endTakeover(state, exitCodes.unsafe, overtakenText(state), "overtaken");
+    return { ...ended, events: [event, ...ended.events] };
+  }
+  if (ok) {
+    const active = becomeActive(state, `service hook ${detail}`);
     return { ...active, events: [event, ...active.events] };
   }
   const message =
-    `the term ${state.term} is ours, but the service hook failed (${input.detail}): ` +
+    `the term ${state.term} is ours, but the service hook failed (${detail}): ` +
     "mend it and run `mirrorbeat takeover --yes` again";
   const ended = halted(
     endTakeover(state, exitCodes.indeterminate, message, "hook failed"),
@@ -394,25 +237,43 @@ export function hookEnded(state: State, input: Extract<Input, { kind: "hook-ende
   return { ...ended, events: [event, ...ended.events] };
 }
 
-/**
- * Another site took a higher term while our service was being started: it is stopped again, by the
- * hook that runs as this site goes to standby.
- */
-function overtakenInHook(state: State, event: CoreEvent): Step {
-  const ended = endTakeover(state, exitCodes.unsafe, overtakenText(state), "overtaken");
-  return { ...ended, events: [event, ...ended.events] };
+/** What time does to a takeover: a wait is over, or a step was not done in time. */
+export function ageTakeover(state: State): Step {
+  const { takeover } = state;
+  if (!takeover) return nothing(state);
+  switch (takeover.phase) {
+    case "waiting":
+      return awaitLease(state);
+    // They end by themselves: whoever does them has a deadline.
+    case "hook":
+    case "data":
+      return nothing(state);
+    default:
+      return state.nowMs < takeover.deadlineMs ? nothing(state) : expired(state, takeover);
+  }
 }
 
-/** A takeover whose record does not become durable in time ends there, the term raised. */
-export function expireTakeover(state: State): Step {
-  const { takeover } = state;
-  if (!takeover || takeover.phase === "hook" || state.nowMs < takeover.deadlineMs) {
-    return { state, actions: [], events: [] };
-  }
-  const message =
-    takeover.phase === "storing"
-      ? "the local disk did not store the term in time: not taken over; mend it and run it again"
-      : `the term ${state.term} is stored here, but no volume of ours took it in time: not ` +
-        "active; look at `mirrorbeat status`, then run `mirrorbeat takeover --yes` again";
-  return halted(endTakeover(state, exitCodes.indeterminate, message, "not published"), message);
+function expired(state: State, { phase }: Takeover): Step {
+  const again = "look at `mirrorbeat status`, then run `mirrorbeat takeover --yes` again";
+  const messages: Readonly<Record<string, string>> = {
+    storing:
+      "the local disk did not store the term in time: not taken over; mend it and run it again",
+    arbiter: `the arbiter did not answer in time: not taken over; ${again}`,
+    receiving:
+      `the term ${state.term} was handed to us, but not every host of the giver is known to have ` +
+      `stopped: not active; ${again}`,
+    locking:
+      `the term ${state.term} is ours, but the look for other hosts of this site was not had in ` +
+      `time: not active; ${again}`,
+  };
+  const published = `the term ${state.term} is stored here, but no volume of ours took it in time: not active; ${again}`;
+  const message = messages[phase] ?? published;
+  // Who could not make sure to be alone in the term may serve in it only under a lease.
+  const unsure = phase === "publishing" || phase === "locking";
+  const lease = unsure ? { ...state.lease, solo: false } : state.lease;
+  const ended = endTakeover({ ...state, lease }, exitCodes.indeterminate, message, "not published");
+  return halted(ended, message);
 }
+
+/** Whether the term is ours at all when a takeover ended half-way. */
+export const isHalfway = (state: State): boolean => ownsTerm(state) && state.halfDone;

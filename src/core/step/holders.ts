@@ -1,0 +1,46 @@
+/** Hosts of other sites that may hold the service, and what their fresh records say of our term. */
+import { ownerOf } from "../decision.ts";
+import { peerBeats } from "./commands.ts";
+import type { Peer, State } from "./state.ts";
+
+export function siteOf(state: State, term: bigint): string {
+  return state.config.sites.find((site) => site.id === ownerOf(term))?.name ?? `#${ownerOf(term)}`;
+}
+
+export const ownsTerm = (state: State): boolean => ownerOf(state.term) === state.ownSiteId;
+
+/** Whether they are watched or not. */
+export function possibleHolders(state: State): readonly Peer[] {
+  return state.peers.filter(({ host, enabled }) => !host.beacon && (enabled || host.enabled));
+}
+
+/** Those of the site that owns the term. */
+export function ownerHosts(state: State): readonly Peer[] {
+  const owner = ownerOf(state.term);
+  return possibleHolders(state).filter(({ siteId }) => siteId === owner);
+}
+
+/**
+ * Whether a host's fresh record shows no higher term than ours. Advancing is not fresh enough: a
+ * link that comes back delivers the backlog of the time before. The record must come with an echo
+ * of this very start of ours, so it was written after it.
+ */
+export function confirms(state: State, peer: Peer): boolean {
+  const { word, echo } = peer;
+  return (
+    word !== null &&
+    word.term <= state.term &&
+    echo?.incarnation === state.incarnation &&
+    word.serial >= echo.writtenSerial &&
+    peerBeats(state, peer)
+  );
+}
+
+/**
+ * Whether every host that may have taken over confirms our term. One is not enough: a host of the
+ * other site may not have heard yet what its sibling did.
+ */
+export function peersConfirm(state: State): boolean {
+  const holders = possibleHolders(state);
+  return holders.length > 0 && holders.every((peer) => peer.enabled && confirms(state, peer));
+}

@@ -1,0 +1,106 @@
+/**
+ * The owner's side of the lease (docs/safety.md): each beat may be granted by an echo of the other
+ * site's decider, or of the witness, and the service may run only while the start of the newest
+ * granted beat is younger than the lease.
+ */
+import type { CoreEvent } from "../base/event.ts";
+import { recordFlags } from "../sector/layout.ts";
+import { ownsTerm } from "./holders.ts";
+import { isArmed } from "./issued.ts";
+import { lockHeld } from "./lock.ts";
+import type { Lease } from "./right-state.ts";
+import type { Peer, State, Step } from "./state.ts";
+
+/** What is left of the lease; negative once it has run out. */
+export function leaseLeftMs({ lease, clocks }: State): number {
+  const anchorMs = Math.max(Number.NEGATIVE_INFINITY, ...Object.values(lease.anchors));
+  return anchorMs + lease.limitMs - clocks.longMs;
+}
+
+/** Whether the service may run here at this moment. */
+export function hasRight(state: State): boolean {
+  if (!isArmed(state)) return true;
+  return ownsTerm(state) && (state.lease.solo || leaseLeftMs(state) > 0) && hasLocalRight(state);
+}
+
+/** Whether it must be stopped now, while there is still time. */
+export function isStopDue(state: State): boolean {
+  if (!isArmed(state)) return false;
+  if (!ownsTerm(state) || !hasLocalRight(state)) return true;
+  return !state.lease.solo && leaseLeftMs(state) <= state.config.timing.stopMs;
+}
+
+/** Where hosts of a site take over from one another, the service belongs to the lock's holder. */
+export function hasLocalRight(state: State): boolean {
+  return !state.config.takeover.local || lockHeld(state);
+}
+
+/** What the watchdog's feeder must do now; asked anew before each feeding. */
+export function watchdogWish(state: State): "off" | "feed" | "starve" {
+  if (!isArmed(state) || !state.serviceMayRun) return "off";
+  return hasRight(state) ? "feed" : "starve";
+}
+
+/** The guard: this host may be active only under a lease. */
+export const isGuarded = (state: State): boolean =>
+  isArmed(state) && ownsTerm(state) && !state.beacon && !state.lease.solo;
+
+/** Whether a record's echo grants at all: from whom, in which term, by which times. */
+function mayGrant(state: State, { word, echo, siteId }: Peer): boolean {
+  if (!word || !echo || siteId === state.ownSiteId) return false;
+  const grants = (word.flags & recordFlags.grants) !== 0;
+  const closing = (word.flags & recordFlags.closing) !== 0;
+  return (
+    grants &&
+    !closing &&
+    word.term === state.term &&
+    echo.term === state.term &&
+    echo.writtenSerial === word.serial &&
+    echo.incarnation === state.incarnation &&
+    word.timingDigest === state.timingDigest
+  );
+}
+
+/** The newest record of a peer, if its echo grants one of our beats or renounces takeover. */
+export function heedGrant(state: State, peer: Peer): Step {
+  const nothing: Step = { state, actions: [], events: [] };
+  const { word, echo } = peer;
+  if (!isArmed(state) || !ownsTerm(state) || !word || !echo || !mayGrant(state, peer))
+    return nothing;
+  const { site } = peer.host;
+  const epoch = state.lease.epochs[site] ?? 0;
+  if (word.lockEpoch < epoch) return nothing;
+  const epochs = { ...state.lease.epochs, [site]: word.lockEpoch };
+  const beat = state.lease.issued.find(
+    ({ serial, nonce }) => serial === echo.serial && nonce === echo.nonce,
+  );
+  const known: State = { ...state, lease: { ...state.lease, epochs } };
+  if (!beat) return { ...nothing, state: known };
+  const anchorMs = Math.max(beat.atMs, state.lease.anchors[site] ?? Number.NEGATIVE_INFINITY);
+  const lease: Lease = {
+    ...known.lease,
+    anchors: { ...known.lease.anchors, [site]: anchorMs },
+    limitMs: state.config.timing.leaseMs,
+  };
+  return guarded({ ...known, lease }, peer, (word.flags & recordFlags.renounced) !== 0);
+}
+
+/** The witness's word says nothing of whether the standby renounced. */
+function guarded(state: State, { host }: Peer, renounced: boolean): Step {
+  const isWitness = state.config.sites.some(
+    ({ name, role }) => name === host.site && role === "witness",
+  );
+  const solo = isWitness ? state.lease.solo : renounced || (state.lease.solo && !isLive(state));
+  if (solo === state.lease.solo) return { state, actions: [], events: [] };
+  const reason = solo
+    ? `${host.site} renounced takeover in this term`
+    : `granted by ${host.name}: from now on under the lease`;
+  const event: CoreEvent = {
+    level: "notice",
+    ev: "guard",
+    fields: { on: !solo, term: state.term, reason },
+  };
+  return { state: { ...state, lease: { ...state.lease, solo } }, actions: [], events: [event] };
+}
+
+const isLive = (state: State): boolean => leaseLeftMs(state) > state.config.timing.stopMs;

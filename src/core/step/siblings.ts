@@ -1,0 +1,148 @@
+/** What the records of our own PVOLs tell of the other hosts of our site. */
+import { ownHost, ownSite } from "../base/config.ts";
+import type { RoleChange } from "../decision.ts";
+import { comparePositions } from "../record.ts";
+import { recordFlags, roles } from "../sector/layout.ts";
+import { ownsTerm } from "./holders.ts";
+import { isArmed } from "./issued.ts";
+import { learnTerm } from "./learn.ts";
+import { seeClaim, seeEpoch } from "./lock.ts";
+import type { Input, Sibling, State, Step } from "./state.ts";
+
+/** How long a sibling's last beat speaks for it. */
+function siblingLimitMs(state: State): number {
+  const { intervalMs, marginMs, pollMs } = state.config.timing;
+  return intervalMs + marginMs + pollMs;
+}
+
+/** Siblings that beat now and say that they are active, or about to be, in our term. */
+export function busySiblings(state: State): readonly string[] {
+  return Object.entries(state.siblings)
+    .filter(([, { role, term, seenMs, advances }]) => {
+      const busy = role === roles.active || role === roles.transitioning;
+      const beats = advances > 0 && state.nowMs - seenMs <= siblingLimitMs(state);
+      return busy && beats && term >= state.term;
+    })
+    .map(([name]) => name);
+}
+
+/** A sibling that fell silent is not active any more for all that we know. */
+export function agedSiblings(state: State): State {
+  if (!state.siblingActive) return state;
+  const still = Object.values(state.siblings).some(
+    ({ role, term, seenMs }) =>
+      role === roles.active && term === state.term && state.nowMs - seenMs <= siblingLimitMs(state),
+  );
+  return still ? state : { ...state, siblingActive: false };
+}
+
+/** The site's role is one: a host whose sibling took over under our term is active too. */
+export function siblingChange(state: State): RoleChange | null {
+  // Under leases each host is active by its own grant.
+  if (!ownsTerm(state) || state.takeover || state.handover || isArmed(state)) return null;
+  if (state.role === "fenced" || state.role === "stopped") return null;
+  if (state.siblingActive && state.role !== "active") {
+    return { role: "active", reason: "a host of this site is active in our term" } as const;
+  }
+  if (!state.siblingActive && state.role === "active" && !state.servesHere) {
+    const reason = "the host of this site that was active is silent; mirrorbeat takeover here?";
+    return { role: "standby", reason } as const;
+  }
+  return null;
+}
+
+export function seeSibling(before: State, input: Extract<Input, { kind: "sibling" }>): Step {
+  const { record } = input;
+  // Our own slot, from before this start: its term counts, and it is nobody's beat.
+  if (record.hostName === before.config.self.host) {
+    return learnTerm(seeEpoch(before, record.lockEpoch), record.term, record.hostName);
+  }
+  const was = before.siblings[record.hostName];
+  const advanced = !was || comparePositions(record, was.at) > 0;
+  if (!advanced) return learnTerm(before, record.term, record.hostName);
+  const at = { incarnation: record.incarnation, serial: record.serial };
+  const advances = was ? was.advances + 1 : 0;
+  const { role, term } = record;
+  const { command, commandKind, commandMirror } = record;
+  const { commandSeen, commandDone, commandDoneBefore, commandFault } = record;
+  const told = {
+    command, commandKind, commandMirror, commandSeen, commandDone, commandDoneBefore,
+    commandFault,
+  }; // biome-ignore format: one list
+  const keys = { keyRing: record.keyRing, keyId: record.keyId };
+  const sibling = {
+    at,
+    advances,
+    role,
+    state: record.state,
+    term,
+    seenMs: before.nowMs,
+    told,
+    staged: record.stagedDigest,
+    keys,
+    flags: record.flags,
+  };
+  const siblings = { ...before.siblings, [record.hostName]: sibling };
+  const claimed = seeClaim({ ...before, siblings }, record.hostName, record);
+  const learnt = learnTerm(claimed, term, record.hostName);
+  // Each volume of ours may hold one last record of a host that is long dead: more than these.
+  const { config } = before;
+  const volumes = config.mirrors.filter(({ writer }) => writer === config.self.site);
+  const beats = advances >= Math.max(1, volumes.length);
+  const active = beats && role === roles.active && term === learnt.state.term;
+  const siblingActive = active || learnt.state.siblingActive;
+  if (siblingActive === learnt.state.siblingActive) return learnt;
+  return { ...learnt, state: { ...learnt.state, siblingActive } };
+}
+
+/** Siblings that may serve, as the configuration has them. */
+function servingSiblings({ config }: State): readonly string[] {
+  return ownSite(config)
+    .hosts.filter(({ name, beacon, enabled }) => name !== config.self.host && !beacon && enabled)
+    .map(({ name }) => name);
+}
+
+const isFresh = (state: State, { seenMs, advances }: Sibling): boolean =>
+  advances > 0 && state.nowMs - seenMs <= siblingLimitMs(state);
+
+/** A host of our site is about to hand the term over: this one stops its service too. */
+export function siblingHandsOver(state: State): boolean {
+  return Object.values(state.siblings).some(
+    (sibling) =>
+      isFresh(state, sibling) &&
+      sibling.term === state.term &&
+      ownsTerm(state) &&
+      sibling.role === roles.transitioning &&
+      (sibling.flags & recordFlags.closing) !== 0,
+  );
+}
+
+/** Siblings that may serve and do not beat: nothing is known of their service. */
+export function silentSiblings(state: State): readonly string[] {
+  return servingSiblings(state).filter((name) => {
+    const sibling = state.siblings[name];
+    return !sibling || !isFresh(state, sibling);
+  });
+}
+
+/** Those that beat, and whose service is not stopped for certain. */
+export function runningSiblings(state: State): readonly string[] {
+  return servingSiblings(state).filter((name) => {
+    const sibling = state.siblings[name];
+    return !sibling || !isFresh(state, sibling) || (sibling.flags & recordFlags.quiesced) === 0;
+  });
+}
+
+/** Whether a sibling of a lower slot takes over in the same moment: it goes on, and we do not. */
+export function rivalTakesOver(state: State): string | null {
+  const own = ownHost(state.config).slot;
+  const rival = ownSite(state.config).hosts.find(({ name, slot }) => {
+    const sibling = state.siblings[name];
+    if (slot >= own || !sibling || !isFresh(state, sibling)) return false;
+    return (
+      sibling.term >= state.term &&
+      (sibling.role === roles.transitioning || sibling.role === roles.active)
+    );
+  });
+  return rival?.name ?? null;
+}
