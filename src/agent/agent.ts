@@ -2,7 +2,7 @@
  * The agent: the shell around step(). It turns reads, datagrams, clocks and commands into inputs,
  * and carries out the actions. It moves values and decides nothing.
  */
-import { type Config, ownHost, ownSite, siteNamed } from "../core/base/config.ts";
+import { type Config, isLeased, ownHost, ownSite, siteNamed } from "../core/base/config.ts";
 import { type Devices, takesPart } from "../core/base/devices.ts";
 import type { CoreEvent } from "../core/base/event.ts";
 import type { ExitCode } from "../core/base/exit-codes.ts";
@@ -13,7 +13,8 @@ import type { Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
 import { highWaterMarks } from "../core/step/marks.ts";
 import { echoesFor } from "../core/step/publish.ts";
-import type { Durable } from "../core/step/right-state.ts";
+import { watchdogWish } from "../core/step/lease.ts";
+import type { Durable, LeaseClocks } from "../core/step/right-state.ts";
 import { durableOf } from "../core/step/term.ts";
 import { isNewestWord } from "../core/step/see.ts";
 import {
@@ -28,6 +29,9 @@ import type { Clock } from "../host/clock.ts";
 import type { Endpoint } from "../network/endpoint.ts";
 import { changedEnds, type Ends, type EndsContext, openedEnds } from "./ends.ts";
 import { deviceEvent, openToInstall, probeUninstalled } from "./installing.ts";
+import type { DataPairs } from "./data-pairs.ts";
+import type { Feeding, Fence } from "./fence.ts";
+import type { AskArbiter } from "./outside.ts";
 import { addressees, drainLan, sendLan } from "./lan.ts";
 import { type Memory, switched } from "./memory.ts";
 import type { PairWatch } from "./pairs.ts";
@@ -46,6 +50,11 @@ export type World = {
   readonly storeDevices: (devices: Devices) => Promise<string>;
   readonly endpoint: () => Endpoint | null;
   readonly pairs: (config: Config, onInput: (input: Input) => void) => PairWatch;
+  /** The clocks of the lease; null where no lease is in force. */
+  readonly clocks: (() => LeaseClocks) | null;
+  readonly data: (config: Config, onInput: (input: Input) => void) => DataPairs;
+  readonly arbiter: (config: Config, onInput: (input: Input) => void) => (ask: AskArbiter) => void;
+  readonly fence: Fence;
   readonly runHook: (
     action: Extract<Action, { kind: "run-hook" }>,
     done: (ok: boolean, detail: string) => void,
@@ -62,6 +71,8 @@ type Publish = Extract<Action, { kind: "publish" }>;
 const memoryPeriodMs = 30_000;
 /** Looks at the volumes of mirrors that are not installed. */
 const probeMs = 2000;
+/** Between two looks at whether the service is stopped. */
+const stopLookMs = 20;
 /** A farewell may be lost on the way: it is sent more than once. */
 const farewellDatagrams = 3;
 
@@ -73,6 +84,8 @@ export class Agent {
   private readonly world: World;
   private readonly writer: Writer;
   private pairs: PairWatch;
+  private readonly data: DataPairs;
+  private readonly askArbiter: (ask: AskArbiter) => void;
   private schedule: Schedule;
   private forgotten: Promise<unknown> = Promise.resolve();
   private readonly answers = new Map<number, (answer: Answer) => void>();
@@ -91,8 +104,11 @@ export class Agent {
       slot: ownHost(config).slot,
     };
     this.pairs = world.pairs(config, (input) => this.apply(input));
+    this.data = world.data(config, (input) => this.apply(input));
+    this.askArbiter = world.arbiter(config, (input) => this.apply(input));
     this.ends = openedEnds(this.endsContext());
     this.schedule = this.startSchedule();
+    if (isLeased(config.policy)) world.fence.start(() => this.feeding());
   }
 
   get readers(): Ends["readers"] {
@@ -126,6 +142,8 @@ export class Agent {
       isNews: (record) => isNewestWord(this.current, record),
       tellDevice: (mirror, device, fault) => this.tellDevice(mirror, device, fault),
       onSibling: (record) => this.apply({ kind: "sibling", nowMs: this.nowMs(), record }),
+      onLook: (mirror, afterSerial) =>
+        this.apply({ kind: "looked", nowMs: this.nowMs(), mirror, afterSerial }),
       onSlotLost: this.world.onSlotLost,
     };
   }
@@ -136,6 +154,7 @@ export class Agent {
       { periodMs: timing.intervalMs, run: () => this.beat() },
       { periodMs: timing.pollMs, run: () => this.poll() },
       { periodMs: timing.pairPollMs, run: () => this.pairs.queryAll() },
+      { periodMs: timing.pairPollMs, run: () => this.data.queryAll() },
       { periodMs: probeMs, run: () => this.probe() },
       { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
     ]);
@@ -168,7 +187,10 @@ export class Agent {
     return { incarnation, bootId, ...durableOf(this.current), marks, switches: this.kept };
   }
 
-  private take(input: Input): readonly Action[] {
+  private take(told: Input): readonly Action[] {
+    const { clocks } = this.world;
+    // Read now: after what the input tells of, so that a wait never counts from too early.
+    const input = clocks === null ? told : { ...told, clocks: clocks() };
     const { state, actions, events } = step(this.current, input);
     this.current = state;
     for (const event of events) this.world.tell(event);
@@ -201,6 +223,12 @@ export class Agent {
         return this.world.runHook(action, (ok, detail) => {
           this.apply({ kind: "hook-ended", nowMs: this.nowMs(), hook: action.hook, ok, detail });
         });
+      case "ask-arbiter":
+        return this.askArbiter(action);
+      case "take-data":
+        return this.data.take(action);
+      case "check-data":
+        return this.data.check(action);
       case "answer": {
         const answer = this.answers.get(action.id);
         this.answers.delete(action.id);
@@ -273,6 +301,7 @@ export class Agent {
     if (!out) return;
     const end = await out.write(action.body, sets(out.readerSite), action.final);
     if (end.kind !== "durable") return;
+    this.world.fence.wrote();
     this.apply({ kind: "published", nowMs: this.nowMs(), mirror, serial: end.serial });
   }
 
@@ -360,9 +389,21 @@ export class Agent {
     );
   }
 
-  /** An operator's takeover; the answer comes when it is done, refused or stuck. */
-  takeover(force: boolean): Promise<Answer> {
-    return this.asked((id) => ({ kind: "takeover", nowMs: this.nowMs(), id, force }));
+  /** The watchdog's question, with a fresh clock, right before it is fed. */
+  private feeding(): Feeding {
+    const fault = this.world.fence.fault ?? "";
+    const nowMs = this.nowMs();
+    if (fault !== this.current.watchdogFault) this.apply({ kind: "watchdog", nowMs, fault });
+    this.apply({ kind: "tick", nowMs });
+    return watchdogWish(this.current);
+  }
+
+  /** Ends when no service can run here any more, or the time is over. */
+  private async serviceStopped(limitMs: number): Promise<void> {
+    const endMs = this.nowMs() + limitMs;
+    while (this.current.serviceMayRun && this.nowMs() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, stopLookMs));
+    }
   }
 
   /** The step's answer to an input that asks for one. */
@@ -407,9 +448,14 @@ export class Agent {
 
   /** Writes LEAVING on every path, waits for it within the limit, and ends. */
   async stop(limitMs: number): Promise<void> {
+    this.apply({ kind: "stop", nowMs: this.nowMs() });
+    // Under a lease nothing may serve without an agent; beats go on until it is stopped.
+    const isArmed = isLeased(this.config.policy);
+    if (isArmed) await this.serviceStopped(this.config.hooks.limitMs);
     this.schedule.stop();
     this.pairs.stop();
-    this.apply({ kind: "stop", nowMs: this.nowMs() });
+    this.data.stop();
+    this.world.fence.end(isArmed && this.current.serviceMayRun ? "starve" : "off");
     const last = this.applyAndWait({ kind: "beat", ...this.beatFacts() });
     const stored = this.world.store(this.memory());
     let timer: NodeJS.Timeout | undefined;

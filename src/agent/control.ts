@@ -1,6 +1,7 @@
 /** The control socket: what a command may ask of a running agent. Requests are judged here, first. */
 import { exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { signalWaitMaxMs } from "../core/base/timing.ts";
+import { gateView } from "../core/step/gate.ts";
 import { switchFault } from "../core/step/switch.ts";
 import type { InstallWish, Staged, State, SwitchTarget } from "../core/step/state.ts";
 import type { Agent, Answer } from "./agent.ts";
@@ -9,7 +10,9 @@ export type ControlRequest =
   | { readonly op: "status" }
   | { readonly op: "events" }
   | { readonly op: "switch"; readonly target: SwitchTarget; readonly on: boolean }
-  | { readonly op: "takeover"; readonly force: boolean }
+  | { readonly op: "gate" }
+  | { readonly op: "takeover"; readonly force: boolean; readonly peerIsOff: string }
+  | { readonly op: "switchover"; readonly to: string; readonly repair: boolean }
   | {
       readonly op: "install";
       readonly what: InstallWish;
@@ -43,6 +46,8 @@ function targetOf(value: unknown): SwitchTarget | null {
   return null;
 }
 
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
 /** null for anything that is not a request. */
 export function parseRequest(value: unknown): ControlRequest | null {
   if (typeof value !== "object" || value === null) return null;
@@ -50,9 +55,20 @@ export function parseRequest(value: unknown): ControlRequest | null {
   switch (request["op"]) {
     case "status":
     case "events":
+    case "gate":
       return { op: request["op"] };
     case "takeover":
-      return { op: "takeover", force: request["force"] === true };
+      return {
+        op: "takeover",
+        force: request["force"] === true,
+        peerIsOff: textOf(request["peerIsOff"]),
+      };
+    case "switchover":
+      return {
+        op: "switchover",
+        to: textOf(request["to"]),
+        repair: request["repair"] === true,
+      };
     case "stage": {
       const { file } = request;
       return file === null || typeof file === "string" ? { op: "stage", file } : null;
@@ -96,8 +112,16 @@ export async function answerRequest(
       return status();
     case "events":
       return { schema: 1, events: events() };
-    case "takeover":
-      return agent.takeover(request.force);
+    case "gate":
+      return gateView(agent.state, volumesFault(agent));
+    case "takeover": {
+      const { force, peerIsOff } = request;
+      return agent.asked((id, nowMs) => ({ kind: "takeover", nowMs, id, force, peerIsOff }));
+    }
+    case "switchover": {
+      const { to, repair } = request;
+      return agent.asked((id, nowMs) => ({ kind: "switchover", nowMs, id, to, repair }));
+    }
     case "stage": {
       const staged = request.file === null ? null : stager(request.file);
       if (staged && "message" in staged) return staged;
@@ -112,6 +136,13 @@ export async function answerRequest(
     case "switch":
       return switchNow(agent.state, agent, request.target, request.on);
   }
+}
+
+/** Why nothing can be read or written here; empty where some volume can. */
+function volumesFault({ readers, writers }: Agent): string {
+  const faults = [...Object.values(readers), ...Object.values(writers)].map(({ fault }) => fault);
+  const dead = faults.length > 0 && faults.every((fault) => fault !== null);
+  return dead ? `no heartbeat volume works here: ${faults[0] ?? ""}` : "";
 }
 
 async function switchNow(

@@ -22,6 +22,7 @@ export type EndsContext = {
   readonly isInstalled: (mirror: string) => boolean;
   readonly tellDevice: (mirror: string, device: string, fault: string | null) => void;
   readonly onSibling: (record: HeartbeatRecord) => void;
+  readonly onLook: (mirror: string, afterSerial: bigint) => void;
   readonly onSlotLost: (detail: string) => void;
 };
 
@@ -46,6 +47,7 @@ function writerOf(context: EndsContext, own: OwnVolume): MirrorOut {
     nowMs,
     onFault: (fault) => context.tellDevice(name, pvol, fault),
     onSibling,
+    onLook: (afterSerial) => context.onLook(name, afterSerial),
     onOwnRecord: onSibling,
     onSlotLost,
   });

@@ -13,12 +13,17 @@ import {
   memoryStore,
   memoryText,
   parseMemory,
+  rightOf,
 } from "./memory.ts";
 
 const sample: Memory = {
   incarnation: 18_446_744_073_709_551_615n,
   term: 131_074n,
   halfDone: true,
+  serving: true,
+  grantedTerm: 131_073n,
+  grantedSite: 2,
+  bootId: "b0070000-0000-4000-8000-000000000001",
   marks: {
     "a1 network": { incarnation: 7n, serial: 1_000_000_000_001n },
     "a1 a-b": { incarnation: 6n, serial: 5n },
@@ -35,6 +40,8 @@ test("what is written is read back", () => {
     assert.is(again.incarnation, memory.incarnation);
     assert.is(again.term, memory.term);
     assert.is(again.halfDone, memory.halfDone);
+    assert.equal(rightOf(again), rightOf(memory));
+    assert.is(again.bootId, memory.bootId);
   }
 });
 

@@ -26,6 +26,8 @@ export type MirrorOutOptions = {
   readonly nowMs: () => number;
   readonly onFault: (fault: string | null) => void;
   readonly onSibling: (record: HeartbeatRecord) => void;
+  /** A good look at all slots, begun after that serial of ours was durable here; 0 before any. */
+  readonly onLook: (afterSerial: bigint) => void;
   /** Whether this mirror is in use here: else it is only looked at. */
   readonly inUse: () => boolean;
   /** A record of ours from before this start, before anything is written over it. */
@@ -53,6 +55,9 @@ export class MirrorOut {
   private looksAsked = 0;
   private slotLost = false;
   private writtenVolumeId: string | null = null;
+  /** Newest record of ours that is durable, and where. */
+  private durableSerial = 0n;
+  private durableVolumeId: string | null = null;
   private told: string | null = null;
   private readFault: string | null = null;
 
@@ -135,6 +140,7 @@ export class MirrorOut {
 
   private async lookNow(): Promise<bigint | null> {
     const { volume } = this.reader;
+    const afterSerial = this.durableSerial;
     const poll = await this.reader.poll();
     if (poll?.read.kind !== "good") return null;
     let own: HeartbeatRecord | null = null;
@@ -142,6 +148,10 @@ export class MirrorOut {
       if (reading.kind !== "record") continue;
       if (reading.record.slot === this.options.writer.slot) own = reading.record;
       this.check(reading.record);
+    }
+    // A look at another volume than the one that was written proves nothing of that one.
+    if (volume !== null && volume === this.reader.volume) {
+      this.options.onLook(volume.volumeId === this.durableVolumeId ? afterSerial : 0n);
     }
     // What is known of another device that was opened meanwhile is not known of this one.
     if (!volume || volume !== this.reader.volume || volume === this.looked?.volume) return null;
@@ -193,6 +203,8 @@ export class MirrorOut {
     switch (end.kind) {
       case "durable":
         counts.done += 1;
+        this.durableSerial = end.serial;
+        this.durableVolumeId = this.slotVolume?.volumeId ?? null;
         counts.lastMs = end.tookMs;
         this.tell(this.readFault);
         return end;

@@ -5,13 +5,14 @@
 import { unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Devices } from "../core/base/devices.ts";
-import { type Config, type MirrorConfig, ownSite } from "../core/base/config.ts";
+import { type Config, isLeased, type MirrorConfig, ownSite } from "../core/base/config.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
 import { ownerOf } from "../core/decision.ts";
 import { keyRingOf } from "../core/sector/key-ring.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import { begin } from "../core/step/begin.ts";
+import { durableOf } from "../core/step/term.ts";
 import { sharedConfigBytes } from "../core/step/reconfigure.ts";
 import type { Staged, State } from "../core/step/state.ts";
 import { statusObject } from "../core/step/status.ts";
@@ -26,6 +27,10 @@ import type { MirrorEnd } from "../remotecopy/evidence.ts";
 import { type OpenPair, openProvider } from "../remotecopy/open-provider.ts";
 import { Agent, type World } from "./agent.ts";
 import { nothingKnown, pairAsker } from "./ask-pair.ts";
+import { dataPairs, dataTakeLimitMs, dataTools } from "./data-pairs.ts";
+import { Fence } from "./fence.ts";
+import { leaseClocks } from "./lease-clocks.ts";
+import { arbiterAsker } from "./outside.ts";
 import { answerRequest } from "./control.ts";
 import { hookRunner } from "./hooks.ts";
 import { type LanSocket, openLanSocket } from "./lan-socket.ts";
@@ -132,6 +137,7 @@ async function beginDurably(
   store: Store,
   storeDevices: (devices: Devices) => Promise<string>,
   voice: Voice,
+  clocks: World["clocks"],
 ): Promise<State> {
   const { config } = options;
   const state = begin({
@@ -143,6 +149,10 @@ async function beginDurably(
     bootId: bootId(),
     term: ready.term,
     halfDone: ready.memory.halfDone && ready.term === ready.memory.term,
+    serving: ready.memory.serving,
+    sameBoot: ready.memory.bootId === "" || ready.memory.bootId === bootId(),
+    granted: { term: ready.memory.grantedTerm, site: ready.memory.grantedSite },
+    ...(clocks === null ? {} : { clocks: clocks() }),
     wasOwner: remembersOwning(config, ready.memory.term),
     nowMs: realClock.nowMs(),
     marks: ready.memory.marks,
@@ -150,7 +160,8 @@ async function beginDurably(
     devices: ready.devices,
   });
   const { incarnation } = ready;
-  const kept = await inTime(store({ ...ready.memory, incarnation, term: state.term }));
+  const memory = { ...ready.memory, bootId: bootId(), ...durableOf(state) };
+  const kept = await inTime(store({ ...memory, incarnation }));
   const { host, site } = config.self;
   const { engine, engineRefusal } = ready.io;
   const who = { host, site, role: state.role, term: state.term, incarnation };
@@ -189,13 +200,17 @@ export async function runAgent(options: RunOptions): Promise<End> {
   const checksum = (bytes: Uint8Array): number => ready.io.crc32c(bytes);
   const { store } = memoryStore(config.stateFolder, checksum, ready.memory);
   const storeDevices = deviceFileStore(config.stateFolder);
-  const state = await beginDurably(options, ready, store, storeDevices, voice);
+  const clocks = isLeased(config.policy) ? leaseClocks(() => ready.io.clocks()) : null;
+  const state = await beginDurably(options, ready, store, storeDevices, voice, clocks);
 
   const providers: Providers = new Map();
   let ended: (end: End) => void = () => undefined;
   const end = new Promise<End>((resolve) => {
     ended = resolve;
   });
+  const tools = dataTools(ready.io, realClock.nowMs, () => ready.io.clocks().boottimeNs);
+  const { fencing, timing } = config;
+  const fence = new Fence({ config: fencing, timing, tell: voice.tell, nowMs: realClock.nowMs });
   const world: World = {
     clock: realClock,
     nonce: nonceSource(),
@@ -207,6 +222,10 @@ export async function runAgent(options: RunOptions): Promise<End> {
       const change = pairChanger((mirror) => providers.get(mirror)?.opened, onInput);
       return pairWatch(now, pairQueries(now, providers), onInput, change);
     },
+    clocks,
+    data: (now, onInput) => dataPairs(now, realClock.nowMs, onInput, tools),
+    arbiter: (now, onInput) => arbiterAsker(now, realClock.nowMs, onInput),
+    fence,
     runHook: hookRunner(config, voice.tell),
     onSlotLost: (message) => {
       voice.tell({ level: "error", ev: "slot", fields: { reason: message } });
@@ -214,6 +233,7 @@ export async function runAgent(options: RunOptions): Promise<End> {
     },
   };
   const agent = new Agent(state, ready, world, ready.memory.switches);
+  fence.ready();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => ended({ code: exitCodes.ok, refusal: null }));
   }
@@ -252,7 +272,7 @@ async function serveUntil(
       ),
     }),
     answerBytesMax: statusBytesMax,
-    handlerMs: takeoverPublishLimitMs(config.timing) + config.hooks.limitMs + flushMs,
+    handlerMs: answerLimitMs(config),
   });
   if (!server.ok) {
     const reason = server.message;
@@ -373,6 +393,13 @@ function statusOf(
     devices,
     droppedDatagrams: endpoint?.droppedDatagrams ?? 0,
   });
+}
+
+/** Longest that a takeover or a switch-over takes to be answered. */
+function answerLimitMs(config: Config): number {
+  const { timing, hooks, takeover } = config;
+  const steps = 8 * takeoverPublishLimitMs(timing) + 2 * hooks.limitMs + takeover.arbiterLimitMs;
+  return steps + timing.takeoverWaitMs + 2 * dataTakeLimitMs(config) + flushMs;
 }
 
 function writePid(config: Config): void {

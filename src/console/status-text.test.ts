@@ -94,7 +94,7 @@ test("30 hosts, long names, large numbers", () => {
         },
       ]),
     ),
-    echo: { incarnation: 1n, serial: 1n, lags: [254, 0, 3, 253], writtenSerial: 1n },
+    echo: { incarnation: 1n, serial: 1n, nonce: 1n, term: 257n, lags: [254, 0, 3, 253], writtenSerial: 1n },
   }));
   const text = checked(large);
   for (const host of tokyo) assert.ok(text.includes(host), host);
@@ -157,7 +157,7 @@ test("a one-way fault: in words, in the column, one line a path", () => {
     lostMs,
   });
   const base = eachPeer({ ...stateOf(), nowMs: 13_000 }, () => ({
-    echo: { incarnation: 3n, serial: 9n, lags: [255, 253], writtenSerial: 5n },
+    echo: { incarnation: 3n, serial: 9n, nonce: 1n, term: 257n, lags: [255, 253], writtenSerial: 5n },
   }));
   const to = checked({ ...base, oneWay: { "tokyo-1 network to": lost(1000) } });
   assert.match(to, "NOTE     one-way: tokyo-1 does not hear us on network (12s)\n");
@@ -187,7 +187,16 @@ test("faults of our own: devices, journal, floods, rejections, unfit observers, 
   if (!network) throw new Error("a network path");
   const state: State = {
     ...base,
-    takeover: { id: 1, term: 514n, phase: "publishing", serial: 1n, deadlineMs: 5 },
+    takeover: {
+      id: 1,
+      term: 514n,
+      phase: "publishing",
+      by: "operator",
+      attested: "",
+      waitUntilMs: null,
+      serial: 1n,
+      deadlineMs: 5,
+    },
     roleReason: "x".repeat(300),
     paths: {
       ...base.paths,

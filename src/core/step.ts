@@ -8,10 +8,7 @@
  */
 import type { CoreEvent } from "./base/event.ts";
 import { unreachable } from "./base/assert.ts";
-import { ownHost, ownSite } from "./base/config.ts";
-import { unjudgedLimitMs } from "./base/timing.ts";
-import { isFit, watchRead } from "./observation.ts";
-import { type HeartbeatRecord, recordFlags } from "./sector/layout.ts";
+import { recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
 import { chain, only } from "./step/chain.ts";
 import { arbiterEvidence, judgeAll } from "./step/judge.ts";
@@ -22,6 +19,7 @@ import { noteWritten, watchOneWay } from "./step/one-way.ts";
 import { seePair } from "./step/pair.ts";
 import { pathsOut } from "./step/paths.ts";
 import { recordBody } from "./step/publish.ts";
+import { probedTerm, seeMirror, seeNetwork } from "./step/read.ts";
 import { seeData } from "./step/data.ts";
 import {
   ageHandover,
@@ -32,28 +30,16 @@ import {
   stopEnded,
 } from "./step/handover.ts";
 import { beatIssued } from "./step/issued.ts";
-import { learnTerm } from "./step/learn.ts";
-import { heedGrant } from "./step/lease.ts";
 import { seeLook, settleLock } from "./step/lock.ts";
 import { arbiterSaid, settleArbiter } from "./step/outside.ts";
 import { settleRole, stopHookEnded } from "./step/role.ts";
 import { seeSibling } from "./step/siblings.ts";
-import { heedOwner, heedWitness, settleStandby } from "./step/standby.ts";
+import { settleStandby } from "./step/standby.ts";
 import { beginByRight, beginTakeover, receive } from "./step/takeover-begin.ts";
 import { settleWitness } from "./step/witness.ts";
-import { storeTerm } from "./step/term.ts";
-import { seePeerRecord, seeSlot } from "./step/see.ts";
 import { pairChanged, seeSignal, settleSignals } from "./step/signal.ts";
 import { requestSignal } from "./step/signal-request.ts";
-import {
-  type Action,
-  type Input,
-  networkPath,
-  type Peer,
-  type Seen,
-  type State,
-  type Step,
-} from "./step/state.ts";
+import { type Action, type Input, networkPath, type State, type Step } from "./step/state.ts";
 import {
   ageTakeover,
   dataTaken,
@@ -121,7 +107,7 @@ function timed(before: State, { nowMs, clocks }: Input): State {
 export function step(before: State, input: Input): Step {
   const state = timed(before, input);
   if (isSeen(input)) return seen(before, state, input);
-  if (isRight(input)) return settled(before, rightChanged(state, input));
+  if (isRight(input)) return chain(state, (s) => rightChanged(s, input), settleRight);
   return changed(before, state, input);
 }
 
@@ -148,15 +134,6 @@ function ripened(state: State): Step {
   return judgeAll(next, next, null);
 }
 
-function settled(_before: State, result: Step): Step {
-  const onward = settleRight(result.state);
-  return {
-    state: onward.state,
-    actions: [...result.actions, ...onward.actions],
-    events: [...result.events, ...onward.events],
-  };
-}
-
 /** Records, reads and beats. */
 function seen(before: State, state: State, input: SeenInput): Step {
   switch (input.kind) {
@@ -178,7 +155,7 @@ function seen(before: State, state: State, input: SeenInput): Step {
       return chain(
         state,
         (s) => seeMirror(s, input),
-        (s) => judged(before, s, input.mirror),
+        (s) => judgeAll(before, s, input.mirror),
         (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
         settleRight,
       );
@@ -186,7 +163,7 @@ function seen(before: State, state: State, input: SeenInput): Step {
       return chain(
         state,
         (s) => seeNetwork(s, input),
-        (s) => judged(before, s, networkPath),
+        (s) => judgeAll(before, s, networkPath),
         (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
         settleRight,
       );
@@ -278,7 +255,7 @@ function changed(before: State, state: State, input: ChangeInput): Step {
       return chain(
         state,
         (s) => switchTarget(s, input.target, input.on),
-        (s) => judged(before, s, null),
+        (s) => judgeAll(before, s, null),
         watchOneWay,
         settleRight,
       );
@@ -316,7 +293,7 @@ function pairSeen(before: State, state: State, input: Extract<Input, { kind: "pa
     (s) => seePair(s, input),
     (s) => seeSignal(s, input),
     settleSignals,
-    (s) => judged(before, s, null),
+    (s) => judgeAll(before, s, null),
   );
 }
 
@@ -356,173 +333,6 @@ function farewell(state: State, input: Extract<Input, { kind: "farewell" }>): St
   const { paths, onlyTo } = input;
   const action: Action = { kind: "publish", body: { ...body, flags }, paths, final: true, onlyTo };
   return { state: next, actions: [action], events: [] };
-}
-
-function judged(before: State, state: State, path: string | null): Step {
-  return judgeAll(before, state, path);
-}
-
-function withWatch(
-  state: State,
-  path: string,
-  input: Extract<Input, { kind: "mirror-read" | "network-read" }>,
-): Step {
-  const known = state.paths[path];
-  if (!known) return only(state);
-  const watch = watchRead(known.watch, input.read, state.config.timing);
-  const events: CoreEvent[] = [];
-  if (isFit(watch) !== isFit(known.watch)) {
-    const fields = { path, fit: isFit(watch), illness: watch.health };
-    events.push({ level: isFit(watch) ? "notice" : "warning", ev: "health", fields });
-  }
-  return {
-    state: { ...state, paths: { ...state.paths, [path]: { ...known, watch } } },
-    actions: [],
-    events,
-  };
-}
-
-function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>): Step {
-  const mirror = state.config.mirrors.find((candidate) => candidate.name === input.mirror);
-  const watched = withWatch(state, input.mirror, input);
-  if (!mirror || input.seen.length === 0) return watched;
-  const ownSlot = ownHost(state.config).slot;
-  const bySlot = new Map(input.seen.map((seen) => [seen.slot, seen]));
-  const events: CoreEvent[] = [...watched.events];
-  const unjudged: TermTold[] = [];
-  const peers = watched.state.peers.map((peer) => {
-    const seen = peer.host.site === mirror.writer ? bySlot.get(peer.host.slot) : undefined;
-    if (!seen) return peer;
-    if (!peer.enabled) {
-      const record = seen.reading.kind === "record" ? seen.reading.record : null;
-      if (record?.hostName === peer.host.name) {
-        unjudged.push({ host: peer.host.name, term: record.term });
-      }
-      return peer;
-    }
-    const result = seeSlot(watched.state, peer, input.mirror, seen, input.nowMs, ownSlot);
-    events.push(...result.events);
-    return result.peer;
-  });
-  unjudged.push(...strangers(watched.state, mirror.writer, input.seen));
-  const learnt = learn(state, { ...watched.state, peers }, unjudged);
-  return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
-}
-
-/** Records signed with our key in slots that our configuration gives to nobody, or to another. */
-function strangers(state: State, site: string, seen: readonly Seen[]): readonly TermTold[] {
-  return seen.flatMap(({ slot, reading }) => {
-    if (reading.kind !== "record") return [];
-    const { hostName, term } = reading.record;
-    const known = state.peers.some(
-      ({ host }) => host.site === site && host.slot === slot && host.name === hostName,
-    );
-    return known || term <= state.term ? [] : [{ host: hostName, term }];
-  });
-}
-
-/** What stands on a volume that is not installed here still tells who may be active. */
-function probedTerm(state: State, { records }: Extract<Input, { kind: "probe" }>): Step {
-  const highest = records.reduce<HeartbeatRecord | null>(
-    (most, record) => (most && most.term >= record.term ? most : record),
-    null,
-  );
-  return highest ? learnTerm(state, highest.term, highest.hostName) : only(state);
-}
-
-function seeNetwork(state: State, input: Extract<Input, { kind: "network-read" }>): Step {
-  const watched = withWatch(state, networkPath, input);
-  if (input.records.length === 0) return watched;
-  const ownSlot = ownHost(state.config).slot;
-  const events: CoreEvent[] = [...watched.events];
-  const unjudged: TermTold[] = [];
-  const peers: Peer[] = [...watched.state.peers];
-  for (const { record, echoes } of input.records) {
-    const index = peers.findIndex(
-      (peer) => peer.siteId === record.site && peer.host.slot === record.slot,
-    );
-    const peer = peers[index];
-    if (peer && !peer.enabled) unjudged.push({ host: peer.host.name, term: record.term });
-    if (!peer?.enabled) continue;
-    const result = seePeerRecord(
-      watched.state,
-      peer,
-      networkPath,
-      record,
-      echoes,
-      input.nowMs,
-      ownSlot,
-    );
-    peers[index] = result.peer;
-    events.push(...result.events);
-  }
-  const learnt = learn(state, { ...watched.state, peers }, unjudged);
-  return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
-}
-
-/** What the records of other sites teach of us and of the cluster. */
-function learn(before: State, state: State, unjudged: readonly TermTold[]): Step {
-  return chain(
-    state,
-    raiseIncarnation,
-    (s) => highestTerm(s, unjudged),
-    (s) => heed(before, s),
-  );
-}
-
-/** Newer records of other hosts: grants of our lease, guards of theirs. */
-function heed(before: State, state: State): Step {
-  const newer = state.peers.filter(
-    (peer, index) => peer.enabled && peer.word !== before.peers[index]?.word,
-  );
-  return chain(
-    state,
-    ...newer.flatMap((peer) => [
-      (s: State) => heedGrant(s, peer),
-      (s: State) => only(heedWitness(heedOwner(s, peer), peer)),
-    ]),
-  );
-}
-
-/**
- * Peers that remember a higher incarnation of ours take all that we send for a replay: our own
- * memory was lost, so we go on above it. Only after a start: later on it would be another host
- * that uses our name.
- */
-function raiseIncarnation(state: State): Step {
-  const { incarnation } = state;
-  const highest = state.peers.reduce(
-    (most, { echo }) => (echo && echo.incarnation > most ? echo.incarnation : most),
-    incarnation,
-  );
-  const beginning = state.nowMs - state.startedMs < 2 * unjudgedLimitMs(state.config.timing);
-  if (highest === incarnation || !beginning) return only(state);
-  const next = highest + 1n;
-  const fields = { incarnation: next, was: incarnation, reason: "peers remember a higher one" };
-  const isWitness = ownSite(state.config).role === "witness";
-  const raised: State = { ...state, incarnation: next, isBlank: state.isBlank || isWitness };
-  return {
-    state: raised,
-    actions: [storeTerm(raised)],
-    events: [{ level: "warning", ev: "start", fields }],
-  };
-}
-
-type TermTold = { readonly host: string; readonly term: bigint };
-
-/**
- * The highest term that any host of another site tells. One that is switched off here is not
- * judged, but its term counts: it tells who may be active.
- */
-function highestTerm(state: State, unjudged: readonly TermTold[]): Step {
-  let highest: TermTold | null = null;
-  const words = state.peers.flatMap(({ host, word }) =>
-    word ? [{ host: host.name, term: word.term }] : [],
-  );
-  for (const told of [...words, ...unjudged]) {
-    if (told.term > (highest?.term ?? state.term)) highest = told;
-  }
-  return highest ? learnTerm(state, highest.term, highest.host) : only(state);
 }
 
 function countRejection(state: State, path: string, reason: Rejection): Step {

@@ -82,10 +82,17 @@ export function allDataDevices(
   return [...new Set([...devices, ...own.map((use) => use.path)])];
 }
 
-const remedy = "a heartbeat volume is never a data volume; name another";
+const reservedField = "takeover.reservation_devices";
+
+function remedyOf(where: string): string {
+  const use = where === reservedField ? "never reserved" : "never a data volume";
+  return `a heartbeat volume is ${use}; name another`;
+}
 
 type Known = {
   readonly devices: readonly string[];
+  /** What an arbiter reserves: a reservation would stop the other site's heartbeats. */
+  readonly reserved: readonly string[];
   readonly groups: readonly DataGroupDraft[];
   /** null where it is not known which host reads the file. */
   readonly ownSite: string | null;
@@ -93,9 +100,12 @@ type Known = {
   readonly resolve: (file: string) => string;
 };
 
-/** Where the data volume stands that `use` would overwrite; null where there is none. */
-function clashOf(use: VolumeUse, { devices, groups, ownSite, resolve }: Known) {
-  const listed = devices.map((device) => ({ path: device, where: "data_devices" }));
+/** Where the volume stands that `use` must not be; null where there is none. */
+function clashOf(use: VolumeUse, { devices, reserved, groups, ownSite, resolve }: Known) {
+  const listed = [
+    ...devices.map((device) => ({ path: device, where: "data_devices" })),
+    ...reserved.map((device) => ({ path: device, where: reservedField })),
+  ];
   const paired = volumeUses(groups).filter((other) => other.site === use.site);
   const all = [...listed, ...paired.map((other) => ({ path: other.path, where: other.field }))];
   const name = path.posix.normalize(use.path);
@@ -115,8 +125,9 @@ export function checkDataDevices(
     const clash = clashOf(use, known);
     if (!clash) continue;
     const line = reading.whereIs(clash.where, use.field);
-    const verb = clash.where === "data_devices" ? "is in data_devices" : `is ${clash.where}`;
+    const isListed = clash.where === "data_devices" || clash.where === reservedField;
+    const verb = `${isListed ? "is in" : "is"} ${clash.where}`;
     const link = clash.target === null ? "" : `is ${clash.target}, which `;
-    reading.fault(use.field, `${shown(use.path)} ${link}${verb}${line}; ${remedy}`);
+    reading.fault(use.field, `${shown(use.path)} ${link}${verb}${line}; ${remedyOf(clash.where)}`);
   }
 }

@@ -233,13 +233,14 @@ function readDraft(request: ConfigRequest, reading: Reading, rootTable: TableNod
   const devices = readDataDevices(root);
   const { resolve } = request.files ?? diskFiles;
   const ownSite = own?.site ?? null;
-  checkDataDevices(reading, mirrors, { devices, groups, ownSite, resolve });
+  const takeover = readTakeover(reading, root, rootTable);
+  const reserved = takeover.reservationDevices ?? [];
+  checkDataDevices(reading, mirrors, { devices, reserved, groups, ownSite, resolve });
   const networkEnabled = root.flag("network", true);
   checkSomePath(root, networkEnabled, mirrors);
   const policy = root.choice("policy", policies, "operator");
   const severalHosts = hasSeveralHosts(sites);
   const timing = readTiming(reading, root, rootTable, { policy, severalHosts });
-  const takeover = readTakeover(reading, root, rootTable);
   const isArmed = policy !== null && isLeased(policy) && own !== null && mayServe(own);
   const neededBy = isArmed ? policy : null;
   const draft = {

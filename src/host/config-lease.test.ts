@@ -129,7 +129,7 @@ test("a device counts whole seconds: one less than the watchdog's whole time", (
   assert.is(good(whole(9999)).config.fencing.watchdogLimitMs, 8000);
   assert.is(good(whole(2000)).config.fencing.watchdogLimitMs, 1000);
   assert.equal(faultsOf(whole(1500)), [
-    "/m.toml:22: fencing.watchdog_limit_ms: 0 is too short: two feedings take 750 ms; raise timing.watchdog_ms",
+    "/m.toml:21: fencing.watchdog_limit_ms: 0 is too short: two feedings take 750 ms; raise timing.watchdog_ms",
   ]);
 });
 
@@ -197,9 +197,7 @@ test("a lock too short for its site is refused under every automatic policy, and
   const under = (policy: string) => short.replace('policy = "lease"', `policy = "${policy}"`);
   assert.match(faultsOf(under("booth"))[0] ?? "", /timing\.lock_ms: must be lock > /);
   assert.equal(faultsOf(under("operator")), []);
-  const single = without(
-    under("booth").replace('name = "ctl-b2"', 'name = "ctl-b2"\nbeacon = true'),
-  );
+  const single = under("booth").replace('name = "ctl-b2"', 'name = "ctl-b2"\nbeacon = true');
   assert.equal(faultsOf(single), []);
 });
 
@@ -212,6 +210,16 @@ test("a heartbeat volume that is a data group's by another name is refused", () 
   const loaded = loadConfig({ file: "/m.toml", host: "ctl-b1", hostname: "other", files });
   assert.equal(loaded.ok ? [] : loaded.faults.map(faultLine), [
     '/m.toml:63: mirrors.b-a.pvol: "/dev/disk/by-id/wwn-0x600508b4000a1b3a" is /dev/dm-7, which is data.orders.svol (line 72); a heartbeat volume is never a data volume; name another',
+  ]);
+});
+
+test("a heartbeat volume is never reserved", () => {
+  const text = lease.replace(
+    "[takeover]",
+    '[takeover]\nreservation_devices = ["/dev/disk/by-id/wwn-0x600508b4000a1b3b"]',
+  );
+  assert.equal(faultsOf(text), [
+    '/m.toml:65: mirrors.b-a.svol: "/dev/disk/by-id/wwn-0x600508b4000a1b3b" is in takeover.reservation_devices (line 19); a heartbeat volume is never reserved; name another',
   ]);
 });
 

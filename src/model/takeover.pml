@@ -6,7 +6,7 @@
  * Sizes: TL lease, TWD watchdog, TW wait of the standby, CMAX highest term counter.
  * Variants: QUIESCE, ATTEST, RESUME, DRIFT=K. All other flags are mistakes (src/tooling/model.mjs).
  */
-#include "replay.h"
+#include "step.h"
 #ifndef TL
 #define TL 2
 #endif

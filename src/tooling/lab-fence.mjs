@@ -43,6 +43,9 @@ async function runTrials(chosen) {
       const trials = new Trials(guest, say);
       try {
         await trials.run();
+      } catch (error) {
+        say(error.message);
+        throw error;
       } finally {
         trials.end();
         for (const row of trials.rows) rows.push(row);

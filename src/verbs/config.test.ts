@@ -8,16 +8,20 @@ import * as assert from "uvu/assert";
 import { isConsoleText, runVerb } from "../testing/verb-run.ts";
 import {
   type Config,
-  fencingDefaults,
+  type DataGroupConfig,
+  type FencingConfig,
   type HostConfig,
+  isLeased,
   type MirrorConfig,
+  policies,
   type SiteConfig,
-  takeoverDefaults,
+  type TakeoverConfig,
 } from "../core/base/config.ts";
 import { exitCodes } from "../core/base/exit-codes.ts";
 import { completeTiming } from "../core/base/timing.ts";
 import { type ConfigFiles, faultLine, loadConfig } from "../host/config-file.ts";
 import { timingKeys } from "../host/config-keys.ts";
+import { isAutomatic } from "../host/config-policy.ts";
 import { configVerb, originText } from "./config.ts";
 import { effectiveToml } from "./config-show.ts";
 
@@ -97,6 +101,54 @@ test("show fits a console and names each origin", async () => {
   assert.match(out, /^policy = "operator" +# default$/m);
 });
 
+test("check tells the times of a lease and the watchdog; show tells where each came from", async () => {
+  const file = "fixtures/config/good-lease.toml";
+  const { code, out } = await run(["check", "--config", file]);
+  assert.is(code, exitCodes.ok);
+  assert.equal(out.split("\n").slice(1, 7), [
+    "    host ctl-b1, site osaka (standby), cluster bank",
+    "    2 sites, 3 hosts, 1 data group, 2 mirrors, network on, policy lease",
+    "    lease 20000 ms, stop 4000, watchdog 10000, takeover wait 43000",
+    "    fencing: /dev/watchdog0, 9000 ms",
+    "note: hooks.limit_ms 30000: a stop that takes over 13000 ms ends in a reset",
+    "next: mirrorbeat timing",
+  ]);
+  const shown = (await run(["show", "--config", file])).out;
+  assert.ok(isConsoleText(shown), shown);
+  assert.match(shown, /^lock_ms = 8110 +# derived from other timings$/m);
+  assert.match(shown, /^takeover_wait_ms = 43000 +# good-lease\.toml:12$/m);
+  assert.match(shown, /^watchdog_limit_ms = 9000 +# derived from timing\.watchdog_ms$/m);
+  assert.match(shown, /^rpo_max_ms = 30000 +# good-lease\.toml:19$/m);
+  assert.match(shown, /^arbiter_limit_ms = 30000 +# default$/m);
+  assert.match(shown, /^\[\[data\]\]\nname = "orders" +# good-lease\.toml:67$/m);
+});
+
+test("check notes what an automatic policy lacks, and a watchdog that is not armed", async () => {
+  const file = path.join(mkdtempSync(path.join(os.tmpdir(), "mb-verb-")), "m.toml");
+  const notesOf = async (text: string) => {
+    writeFileSync(file, text);
+    const { out } = await run(["check", "--config", file]);
+    return out.split("\n").filter((line) => line.startsWith("note: "));
+  };
+  const text = readFileSync(good, "utf8");
+  assert.equal(
+    await notesOf(`policy = "operator"\n${text}\n[fencing]\nwatchdog = "/dev/watchdog"`),
+    ['note: fencing.watchdog is not armed under policy "operator"'],
+  );
+  const booth = `policy = "booth"\n${text.replace(/^takeover = .*$/m, "")}`;
+  assert.equal(await notesOf(`${booth}\n[takeover]\nbooth_ticket = "bank"`), [
+    "note: no [[data]]: a takeover looks at no data, and its hook alone makes volumes writable",
+    "note: no hooks.takeover: an automatic takeover starts no service",
+  ]);
+});
+
+test("a witness is no site without heartbeats", async () => {
+  const { code, out } = await run(["check", "--config", "fixtures/config/good-witness.toml"]);
+  assert.is(code, exitCodes.ok);
+  assert.match(out, /^ {4}host wit-c1, site nagoya \(witness\), cluster bank$/m);
+  assert.not.match(out, /carries heartbeats/);
+});
+
 test("a wrong command line is one line and 64; help is on stdout", async () => {
   for (const args of [
     [],
@@ -127,9 +179,44 @@ const words = fc.array(
 );
 const command = fc.option(words.map((more) => ["/bin/hook", ...more]));
 
+/** What the policy needs, and what else it may have. */
+const anyTakeover = fc.record({
+  rpoMaxMs: fc.integer({ min: 0, max: 86_400_000 }),
+  reservationDevices: fc.constantFrom(["/dev/sdr"], ["/dev/sdr", "/dev/sds"]),
+  boothTicket: fc.constantFrom("service", "t-1_x.y"),
+  boothClient: fc.constantFrom(["booth"], ["/usr/sbin/booth", "-c", 'a "b"']),
+  fenceCommand: words.map((more) => ["/bin/fence", ...more]),
+  arbiterLimitMs: fc.integer({ min: 100, max: 3_600_000 }),
+});
+
+/** The witness, where there is one, is of no use to read the file as: it has no hooks. */
+function witnessSite(prefix: string, isV6: boolean): SiteConfig {
+  const site = `w-${prefix}`.slice(0, 15);
+  const address = { host: isV6 ? "fd00::9" : "10.9.9.9", port: 7789 };
+  const name = `wh-${prefix}`.slice(0, 15);
+  const host = { site, name, slot: 0, address, beacon: true, enabled: true };
+  return { name: site, id: 100, role: "witness", quorum: 1, hosts: [host] };
+}
+
+function groupsBetween(names: readonly string[], count: number): DataGroupConfig[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `data-${index}`,
+    id: 7 * index + 1,
+    writer: names[index % 2] ?? "",
+    reader: names[(index + 1) % 2] ?? "",
+    pvol: `/dev/mapper/data-${index}`,
+    svol: `/dev/mapper/data-${index}`,
+    pair: { provider: "embedded", writer: copyEnd("/run/w.sock"), reader: copyEnd("/run/r.sock") },
+  }));
+}
+
 /** Any configuration that is valid: names by number are unique, the rest is free. */
 const anyConfig: fc.Arbitrary<Config> = fc
   .record({
+    policy: fc.constantFrom(...policies),
+    takeover: anyTakeover,
+    groupCount: fc.integer({ min: 0, max: 6 }),
+    watchdog: fc.constantFrom("/dev/watchdog", "/run/mb/watch"),
     siteCount: fc.integer({ min: 2, max: 4 }),
     hostCounts: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 4, maxLength: 4 }),
     prefix: name,
@@ -142,6 +229,9 @@ const anyConfig: fc.Arbitrary<Config> = fc
     generation: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   })
   .map((seed) => {
+    const { policy } = seed;
+    const isTwo = isAutomatic(policy);
+    const siteCount = isTwo ? 2 : seed.siteCount;
     const flag = (index: number) => seed.flags[index % seed.flags.length] ?? false;
     const short = (text: string, index: number) =>
       `${text.slice(0, 1)}${index}-${seed.prefix}`.slice(0, 15);
@@ -157,7 +247,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
         enabled: slot === 0 || flag(30 + slot),
       }));
     const sites = Array.from(
-      { length: seed.siteCount },
+      { length: siteCount },
       (_, site): SiteConfig => ({
         name: short("site", site),
         id: 255 - site,
@@ -167,7 +257,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
       }),
     );
     const mirrors = Array.from(
-      { length: seed.mirrorCount },
+      { length: isTwo ? Math.max(2, seed.mirrorCount) : seed.mirrorCount },
       (_, index): MirrorConfig => ({
         name: short("mirror", index),
         writer: sites[index % 2]?.name ?? "",
@@ -176,7 +266,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
         svol: seed.paths[2 * index + 1] ?? "",
         pvolWwid: flag(index) ? `naa.${index}` : null,
         svolWwid: null,
-        enabled: flag(index + 4),
+        enabled: (isTwo && index < 2) || flag(index + 4),
         installed: flag(index + 5),
         answerSignals: flag(index + 6),
         pair: flag(index + 8)
@@ -185,25 +275,40 @@ const anyConfig: fc.Arbitrary<Config> = fc
       }),
     );
     const [takeover, superseded, verdict] = seed.hooks;
+    const needed = isLeased(policy) ? ["/bin/needed"] : null;
+    const names = sites.map((site) => site.name);
+    const groups = groupsBetween(names, seed.groupCount);
+    const dataDevices = [...seed.paths.slice(8), ...groups.map(({ pvol }) => pvol)];
+    const right: TakeoverConfig = { ...seed.takeover, local: false };
+    const timing = completeTiming(
+      { intervalMs: seed.interval, detector: flag(5) ? "fixed" : "adaptive" },
+      isLeased(policy),
+    );
+    const limitMs = seed.watchdog.startsWith("/dev/") ? 9000 : 10_000;
+    const fencing: FencingConfig = isLeased(policy)
+      ? { watchdog: seed.watchdog, watchdogLimitMs: limitMs, systemd: flag(9) }
+      : { watchdog: null, watchdogLimitMs: 0, systemd: flag(9) };
     return {
       cluster: seed.prefix,
       self: { site: sites[0]?.name ?? "", host: sites[0]?.hosts[0]?.name ?? "" },
       keyFile: "/etc/key",
       runFolder: "/run/mb",
       stateFolder: "/var/lib/mb",
-      policy: flag(2) ? "notify" : "operator",
-      networkEnabled: flag(3),
-      timing: completeTiming({
-        intervalMs: seed.interval,
-        detector: flag(5) ? "fixed" : "adaptive",
-      }),
-      sites,
+      policy,
+      networkEnabled: policy === "witness" || flag(3),
+      timing,
+      sites: policy === "witness" ? [...sites, witnessSite(seed.prefix, seed.isV6)] : sites,
       mirrors,
-      dataDevices: seed.paths.slice(8),
-      dataGroups: [],
-      takeover: takeoverDefaults,
-      fencing: fencingDefaults,
-      hooks: { takeover, superseded, verdict, limitMs: 1000 },
+      dataDevices,
+      dataGroups: groups,
+      takeover: right,
+      fencing,
+      hooks: {
+        takeover: takeover ?? needed,
+        superseded: superseded ?? needed,
+        verdict,
+        limitMs: 1000,
+      },
       journalBytesMax: 1 << 20,
       generation: seed.generation,
     };
@@ -229,6 +334,21 @@ function plainToml(config: Config): string {
       Object.entries(timingKeys).map(([key, field]) => [key, config.timing[field]]),
     ),
     hooks: defined({ takeover, superseded, verdict, limit_ms: limitMs }),
+    takeover: {
+      rpo_max_ms: config.takeover.rpoMaxMs,
+      local: config.takeover.local,
+      reservation_devices: [...config.takeover.reservationDevices],
+      booth_ticket: config.takeover.boothTicket,
+      booth_client: [...config.takeover.boothClient],
+      fence_command: config.takeover.fenceCommand,
+      arbiter_limit_ms: config.takeover.arbiterLimitMs,
+    },
+    fencing: defined({
+      watchdog: config.fencing.watchdog,
+      watchdog_limit_ms: config.fencing.watchdogLimitMs,
+      systemd: config.fencing.systemd,
+    }),
+    data: config.dataGroups,
     sites: config.sites.map(({ hosts, ...site }) => ({
       ...site,
       hosts: hosts.map(({ site: _, address, ...host }) =>

@@ -159,7 +159,8 @@ test("a term learnt while another is being stored is not lowered by it", () => {
   state = step(state, { kind: "sibling", nowMs: 2, record }).state;
   assert.is(state.term, 770n);
   assert.is(state.takeover, null, "overtaken by its own site");
-  state = step(state, { kind: "term-stored", nowMs: 3, term: 514n, ok: true }).state;
+  const durable = { ...durableOf(state), term: 514n };
+  state = step(state, { kind: "term-stored", nowMs: 3, durable, ok: true }).state;
   assert.is(state.term, 770n);
 });
 

@@ -6,7 +6,9 @@ import { recordOf } from "../../testing/core-watch.ts";
 import { type HeartbeatRecord, lagFar, lagNever, recordFlags, states } from "../sector/layout.ts";
 import { step } from "../step.ts";
 import { allOn, begin, type Setup } from "./begin.ts";
-import { echoesFor, highWaterMarks, pathsOut } from "./publish.ts";
+import { highWaterMarks } from "./marks.ts";
+import { pathsOut } from "./paths.ts";
+import { echoesFor } from "./publish.ts";
 import type { Action, Input, State } from "./state.ts";
 
 const setupOf = (host: string, wish: SitesWish, changes: Partial<Setup> = {}): Setup => ({

@@ -61,6 +61,10 @@ function restartKey(now: Config, next: Config): string | null {
     ["data_devices", now.dataDevices, next.dataDevices],
     ["journal_bytes_max", now.journalBytesMax, next.journalBytesMax],
     ["hooks", now.hooks, next.hooks],
+    ["policy", now.policy, next.policy],
+    ["takeover", now.takeover, next.takeover],
+    ["fencing", now.fencing, next.fencing],
+    ["data", now.dataGroups, next.dataGroups],
     [`sites.${now.self.site}.hosts.${now.self.host}.slot`, ownHost(now).slot, ownHost(next).slot],
     [`sites.${now.self.site}.hosts.${now.self.host}.address`, address(now), address(next)],
     [
@@ -208,6 +212,8 @@ export function reconfigured(state: State, staged: Staged): State {
     timingDigest,
     configDigest: digest,
     staged: null,
+    // A longer lease is in force only once a grant by the same timings was had.
+    lease: { ...state.lease, limitMs: Math.min(state.lease.limitMs, config.timing.leaseMs) },
     paths,
     peers: fresh.peers.map((peer) => carriedPeer(state, peer)),
     pairs: own(state.pairs, named),

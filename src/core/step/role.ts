@@ -8,7 +8,7 @@ import { asksArbiter, holdsArbiter } from "../base/config.ts";
 import { nextRole, type RoleChange } from "../decision.ts";
 import { ownsTerm, peersConfirm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
-import { hasLocalRight, isStopDue, leaseLeftMs } from "./lease.ts";
+import { hasLocalRight, isGuarded, isStopDue, leaseLeftMs } from "./lease.ts";
 import { agedSiblings, siblingChange, siblingHandsOver } from "./siblings.ts";
 import { hookFacts } from "./takeover.ts";
 import { storeTerm } from "./term.ts";
@@ -27,6 +27,9 @@ function mustStop(state: State): string | null {
   if (siblingHandsOver(state)) return "a host of this site hands the term over";
   if (asksArbiter(state.config.policy) && state.arbiter.answer === "denied") {
     return `the arbiter says that this site lost the right: ${state.arbiter.detail}`;
+  }
+  if (isGuarded(state) && state.watchdogFault !== "") {
+    return `this host cannot fence itself: ${state.watchdogFault}`;
   }
   if (!isStopDue(state)) return null;
   if (!hasLocalRight(state)) return "this host does not hold its site's lock any more";

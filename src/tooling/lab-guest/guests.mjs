@@ -156,7 +156,7 @@ function wholeAnswer(seen, id) {
 export function command(node, text, limitMs = 60_000) {
   const id = `j${process.pid}x${++asked}`;
   const packed = Buffer.from(text).toString("base64");
-  const line = `\n${id} ${packed.length} ${packed}\n`;
+  const line = `\n${id} ${packed.length} ${packed} ${id}\n`;
   const work = async () => {
     const whole = (seen) => wholeAnswer(seen, id);
     const found = await converse(`${node}.port`, limitMs, line, whole, askAgainMs).catch(

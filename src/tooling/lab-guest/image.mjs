@@ -111,7 +111,8 @@ function inLoadOrder(tree, modules) {
 /**
  * The first process of a guest: mounts, links, and then one line after the other from the command
  * port, each run in the background, so that a command that hangs stops no other. A serial port may
- * lose letters: a line tells its length, is sent again until it is answered, and is run once.
+ * lose letters: a line tells its length and its name twice, is sent again until it is answered, and
+ * is run once.
  * Modules listed in /modboot/later are not loaded.
  */
 const init = (setup) => `#!/bb/busybox sh
@@ -134,13 +135,13 @@ say() {
   (flock 9; echo "@$1 $(cat /tmp/$1.rc) \${#text} $text" >/dev/ttyS1) 9>/tmp/port.lock
 }
 work() {
-  [ "\${#3}" = "$2" ] || return
+  [ "\${#3}" = "$2" ] && [ "$4" = "$1" ] || return
   [ -e /tmp/$1.rc ] && say $1 && return
   mkdir /tmp/$1 2>/dev/null || return
   echo "$3" | base64 -d >/tmp/$1.sh; sh /tmp/$1.sh >/tmp/$1.out 2>&1 </dev/null; echo $? >/tmp/$1.rc
   say $1
 }
-while read -r id length text; do work "$id" "$length" "$text" & done </dev/ttyS1
+while read -r id length text again; do work "$id" "$length" "$text" "$again" & done </dev/ttyS1
 echo "GUEST $N: command port closed" >/dev/ttyS0; poweroff -f
 `;
 
