@@ -18,7 +18,11 @@ const verbs: Readonly<Record<string, VerbRow>> = {
   },
   run: {
     about: "the agent: beat, watch, judge",
-    load: async () => (await import("./verbs/run.ts")).runVerb,
+    load: async () => runOf("run"),
+  },
+  witness: {
+    about: "the agent at a third site, which serves nothing",
+    load: async () => runOf("witness"),
   },
   status: {
     about: "what the agent knows: verdict first",
@@ -31,6 +35,14 @@ const verbs: Readonly<Record<string, VerbRow>> = {
   takeover: {
     about: "make this site the active one",
     load: async () => (await import("./verbs/takeover.ts")).takeoverVerb,
+  },
+  switchover: {
+    about: "give the service to the other site, planned",
+    load: async () => switchoverOf("switchover"),
+  },
+  failback: {
+    about: "give it back to the production site",
+    load: async () => switchoverOf("failback"),
   },
   gate: {
     about: "may this host start the service? for boot scripts",
@@ -95,6 +107,16 @@ const hidden: Readonly<Record<string, VerbRow>> = {
 async function switchOf(verb: "enable" | "disable"): Promise<Verb> {
   const { switchVerb } = await import("./verbs/switch.ts");
   return (args, io) => switchVerb(verb, args, io);
+}
+
+async function runOf(verb: "run" | "witness"): Promise<Verb> {
+  const { runVerb } = await import("./verbs/run.ts");
+  return (args, io) => runVerb(verb, args, io);
+}
+
+async function switchoverOf(verb: "switchover" | "failback"): Promise<Verb> {
+  const { switchoverVerb } = await import("./verbs/switchover.ts");
+  return (args, io) => switchoverVerb(verb, args, io);
 }
 
 async function installOf(verb: "install" | "deinstall"): Promise<Verb> {

@@ -178,6 +178,7 @@ function outOf(volume: Volume | null, open = never, slot = 0, nowMs = () => 0): 
     nowMs,
     onFault: () => undefined,
     onSibling: () => undefined,
+    onLook: () => undefined,
     onOwnRecord: (record) => void own.push(record),
     onSlotLost: (detail) => void lost.push(detail),
   });

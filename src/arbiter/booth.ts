@@ -113,7 +113,7 @@ class Booth {
 
   private async address(left: Left): Promise<string | null> {
     const { address } = this.settings;
-    if (address !== undefined) return address;
+    if (address) return address;
     const end = await this.run(["status"], Math.min(readLimitMs, left()));
     return end.kind === "exited" && end.code === 0 ? ownAddress(end.stdout) : null;
   }
@@ -128,7 +128,7 @@ class Booth {
   get describe(): readonly string[] {
     const { ticket, address } = this.settings;
     return [
-      ...(address === undefined ? [this.text("status")] : []),
+      ...(address ? [] : [this.text("status")]),
       this.text("list"),
       this.text("grant", "-w", ticket),
       `${this.text("list")}  # granted only if it names this site${address ? `, ${address}` : ""}`,

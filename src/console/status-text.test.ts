@@ -94,7 +94,14 @@ test("30 hosts, long names, large numbers", () => {
         },
       ]),
     ),
-    echo: { incarnation: 1n, serial: 1n, nonce: 1n, term: 257n, lags: [254, 0, 3, 253], writtenSerial: 1n },
+    echo: {
+      incarnation: 1n,
+      serial: 1n,
+      nonce: 1n,
+      term: 257n,
+      lags: [254, 0, 3, 253],
+      writtenSerial: 1n,
+    },
   }));
   const text = checked(large);
   for (const host of tokyo) assert.ok(text.includes(host), host);
@@ -157,7 +164,14 @@ test("a one-way fault: in words, in the column, one line a path", () => {
     lostMs,
   });
   const base = eachPeer({ ...stateOf(), nowMs: 13_000 }, () => ({
-    echo: { incarnation: 3n, serial: 9n, nonce: 1n, term: 257n, lags: [255, 253], writtenSerial: 5n },
+    echo: {
+      incarnation: 3n,
+      serial: 9n,
+      nonce: 1n,
+      term: 257n,
+      lags: [255, 253],
+      writtenSerial: 5n,
+    },
   }));
   const to = checked({ ...base, oneWay: { "tokyo-1 network to": lost(1000) } });
   assert.match(to, "NOTE     one-way: tokyo-1 does not hear us on network (12s)\n");

@@ -1,5 +1,6 @@
 /** The status as people read it: ASCII, 80 columns, verdict first, the next command last. */
 import type { StatusObject } from "../core/step/status.ts";
+import { rightLines } from "./right-text.ts";
 
 type Site = StatusObject["sites"][number];
 type Host = Site["hosts"][number];
@@ -208,6 +209,7 @@ export function statusText(status: StatusObject): string {
     `ROLE     ${status.role.toUpperCase()}: ${status.roleReason}`,
     `TERM     ${status.term}, owned by ${owner}${status.takeover ? `; takeover: ${status.takeover}` : ""}`,
     `HOST     ${status.host} of site ${status.site}, cluster ${status.cluster}, up ${span(status.uptimeMs)}, ${status.engine}`,
+    ...rightLines(status),
     ...stagedLines(status),
     ...deviations(status).map((line) => `NOTE     ${line}`),
     rule,

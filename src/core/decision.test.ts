@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { exitCodes } from "./base/exit-codes.ts";
-import { nextRole, nextTerm, ownerOf, type Role, takeoverRefusal, termOf } from "./decision.ts";
+import {
+  nextRole,
+  nextTerm,
+  ownerOf,
+  type Role,
+  type RoleFacts,
+  takeoverRefusal,
+  termOf,
+} from "./decision.ts";
 import { everyEvidence, judgeEvidence, type Verdict } from "./verdict.ts";
 
 const site = fc.integer({ min: 1, max: 255 });
@@ -26,34 +34,72 @@ test("the next term is higher than any of the same counter, and its owner's own"
   assert.is(nextTerm(767n, 1), 769n);
 });
 
-const roles: readonly Role[] = ["starting", "active", "standby", "transitioning"];
-const facts = roles.flatMap((role) =>
-  [false, true].flatMap((ownsTerm) =>
-    [false, true].flatMap((peersConfirm) =>
-      [false, true].map((takingOver) => ({ role, ownsTerm, peersConfirm, takingOver })),
+const roles: readonly Role[] = [
+  "starting", "active", "standby", "transitioning", "fenced", "stopped",
+]; // biome-ignore format: one list
+const both = [false, true] as const;
+const facts: readonly RoleFacts[] = roles.flatMap((role) =>
+  both.flatMap((ownsTerm) =>
+    both.flatMap((mayServe) =>
+      both.flatMap((serviceMayRun) =>
+        both.flatMap((halfDone) =>
+          [null, "no lease"].flatMap((mustStop) =>
+            [null, "takeover commanded"].map((underWay) => ({
+              role, ownsTerm, mayServe, serviceMayRun, halfDone, mustStop, underWay,
+              whyServe: "granted",
+            })),
+          ),
+        ),
+      ),
     ),
   ),
-);
+); // biome-ignore format: one list of facts
+
+/** From each role, what follows where nothing is under way. */
+function expectedRole(fact: RoleFacts): Role {
+  const { role, ownsTerm, mayServe, mustStop, serviceMayRun, halfDone } = fact;
+  if (role === "standby" || (role === "fenced" && serviceMayRun)) return role;
+  if (!ownsTerm) return serviceMayRun && role !== "stopped" ? "fenced" : "standby";
+  if (role === "active") return mustStop === null ? "active" : "fenced";
+  if (role === "fenced") return halfDone ? "transitioning" : "stopped";
+  if (role === "transitioning") return role;
+  return mayServe ? "active" : role;
+}
 
 test("the role after every combination of facts", () => {
+  assert.is(facts.length, 6 * 2 ** 6);
   for (const fact of facts) {
-    const { role, ownsTerm, peersConfirm, takingOver } = fact;
-    const next = nextRole(fact)?.role ?? role;
-    const expected: Role = takingOver
-      ? "transitioning"
-      : !ownsTerm
-        ? "standby"
-        : role === "starting" && peersConfirm
-          ? "active"
-          : role;
-    assert.is(next, expected, JSON.stringify(fact));
+    const expected = fact.underWay === null ? expectedRole(fact) : "transitioning";
+    assert.is(nextRole(fact)?.role ?? fact.role, expected, JSON.stringify(fact));
   }
 });
 
-test("nobody becomes active but from starting, owning the term, with a fresh peer", () => {
+test("a change of the role is a change, and says why", () => {
+  for (const fact of facts) {
+    const change = nextRole(fact);
+    if (!change) continue;
+    assert.is.not(change.role, fact.role);
+    assert.ok(change.reason.length > 0);
+  }
+});
+
+test("nobody becomes active but from starting or stopped, owning the term, with the right", () => {
+  let count = 0;
   for (const fact of facts) {
     if (nextRole(fact)?.role !== "active") continue;
-    assert.equal(fact, { role: "starting", ownsTerm: true, peersConfirm: true, takingOver: false });
+    count++;
+    assert.ok(fact.role === "starting" || fact.role === "stopped", fact.role);
+    assert.ok(fact.ownsTerm && fact.mayServe && fact.underWay === null);
+  }
+  assert.ok(count > 0);
+});
+
+test("no host stands by, or waits for the right, while its service may run", () => {
+  for (const fact of facts) {
+    // That one is stopped is verified: there the service runs no more.
+    if (!fact.serviceMayRun || fact.role === "stopped") continue;
+    const next = nextRole(fact)?.role;
+    assert.ok(next !== "standby" && next !== "stopped", JSON.stringify(fact));
   }
 });
 
@@ -73,6 +119,7 @@ const host = (row: string, settled = true) => ({
 });
 const base = {
   force: false,
+  peerIsOff: false,
   newerConfigurations: [],
   busySiblings: [],
   siblingsWouldLearn: true,
@@ -110,6 +157,18 @@ test("where no path leads to a host nothing can be told of it: refused", () => {
   const refusal = takeoverRefusal({ ...base, hosts: [host("11")] });
   assert.is(refusal?.code, exitCodes.unsafe);
   assert.match(refusal?.message ?? "", /h11/);
+});
+
+test("a word that the other site is off spares the watch, and not the look at who beats", () => {
+  const attested = { ...base, peerIsOff: true };
+  for (const row of ["5", "9", "10", "11"]) {
+    assert.is(takeoverRefusal({ ...attested, hosts: [host(row, false)] }), null, row);
+  }
+  for (const row of ["1", "2", "3", "4"]) {
+    const refusal = takeoverRefusal({ ...attested, hosts: [host("9"), host(row)] });
+    assert.match(refusal?.message ?? "", "still beats", row);
+  }
+  assert.is(takeoverRefusal({ ...attested, hosts: [] })?.code, exitCodes.unsafe);
 });
 
 test("a host that is switched off here is not watched: refused", () => {

@@ -129,7 +129,9 @@ export function nearest(word: string, known: readonly string[]): readonly string
 }
 
 function homeOf(key: string, header: TableHeader): string | null {
-  const home = (Object.keys(knownKeys) as TableHeader[]).find(
+  // The top comes last: what is a table there may be a plain key of another table.
+  const [top = "", ...others] = Object.keys(knownKeys) as TableHeader[];
+  const home = [...others, top].find(
     (other) => other !== header && (knownKeys[other] as readonly string[]).includes(key),
   );
   if (home === undefined) return null;

@@ -86,7 +86,7 @@ test("a lease, its data group and its fencing are read as they are written", () 
   assert.equal(origins.get("timing.drift_ppm"), { kind: "default" });
   assert.equal(origins.get("fencing.watchdog_limit_ms"), {
     kind: "derived",
-    from: "timing.watchdog_ms",
+    from: "watchdog_ms",
   });
 });
 
@@ -210,6 +210,17 @@ test("a heartbeat volume that is a data group's by another name is refused", () 
   const loaded = loadConfig({ file: "/m.toml", host: "ctl-b1", hostname: "other", files });
   assert.equal(loaded.ok ? [] : loaded.faults.map(faultLine), [
     '/m.toml:63: mirrors.b-a.pvol: "/dev/disk/by-id/wwn-0x600508b4000a1b3a" is /dev/dm-7, which is data.orders.svol (line 72); a heartbeat volume is never a data volume; name another',
+  ]);
+});
+
+test("a key in a wrong table is told where it belongs", () => {
+  const misplaced = operator.replace(
+    "[timing]",
+    '[timing]\ntakeover = ["/bin/x"]\nwatchdog = "/dev/w"',
+  );
+  assert.equal(faultsOf(misplaced), [
+    "/m.toml:6: timing.takeover: unknown key; it belongs in [hooks]",
+    "/m.toml:7: timing.watchdog: unknown key; it belongs in [fencing]",
   ]);
 });
 

@@ -174,7 +174,7 @@ export function readFencing(
   if (!section.has(key)) {
     reading.origins.set(
       section.field(key),
-      watchdog === null ? { kind: "default" } : { kind: "derived", from: "timing.watchdog_ms" },
+      watchdog === null ? { kind: "default" } : { kind: "derived", from: "watchdog_ms" },
     );
   }
   if (

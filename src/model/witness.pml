@@ -64,7 +64,7 @@ bit blank = 0, freshS = 0, freshP = 0;
 
 inline clearSent(i) { sent[i] = 0; sentOld[i] = 0; sentAge[i] = 0 }
 inline clearEcho(i) { echoes[i] = 0; echoOld[i] = 0; echoAge[i] = NONE }
-inline clearWord(i) { word[i] = 0; answers[i] = 0; says[i] = 0 }
+inline clearWord(by) { word[by] = 0; answers[by] = 0; says[by] = 0 }
 
 inline readP(i) {
   viewAge[i] = sentAge[i]; viewOld[i] = (sentAge[i] < TL && sentOld[i]);
@@ -82,7 +82,7 @@ inline readWord(i) {                      /* i reads what the other of S and W w
      :: i == W && blank && !says[S] && freshAnswer -> freshS = 1
      :: else
   fi;
-  clearWord(1 - i)
+  clearWord((1 - i))
 }
 inline writeWord(i) {
   clearWord(i); word[i] = 1; answers[i] = knows[i];

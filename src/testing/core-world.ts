@@ -413,6 +413,8 @@ export class World {
       agent.outputs.push({ actions: result.actions, events: result.events });
     }
     for (const event of result.events) agent.told.push({ atMs: this.nowMs, event });
+    // The watchdog runs before anything can start the service, or a crash would leave it unfenced.
+    if (agent.fedMs === null && this.#feeds(agent)) this.#arm(agent);
     this.onStep(agent, before, input);
     for (const action of result.actions) this.#perform(agent, action);
     return result;
@@ -670,9 +672,15 @@ export class World {
   /** Check and feeding, with the watchdog's whole time between the last one and the reset. */
   #feed(agent: Agent): void {
     this.apply(agent, { kind: "tick", nowMs: this.nowMs });
-    const wish = watchdogWish(agent.state);
-    if (wish === "off") agent.fedMs = null;
-    if (wish !== "feed") return;
+    if (watchdogWish(agent.state) === "off") agent.fedMs = null;
+    if (this.#feeds(agent)) this.#arm(agent);
+  }
+
+  #feeds(agent: Agent): boolean {
+    return isLeased(agent.state.config.policy) && watchdogWish(agent.state) === "feed";
+  }
+
+  #arm(agent: Agent): void {
     agent.fedMs = this.nowMs;
     const { watchdogMs } = agent.state.config.timing;
     const fedMs = this.nowMs;

@@ -117,7 +117,7 @@ test("check tells the times of a lease and the watchdog; show tells where each c
   assert.ok(isConsoleText(shown), shown);
   assert.match(shown, /^lock_ms = 8110 +# derived from other timings$/m);
   assert.match(shown, /^takeover_wait_ms = 43000 +# good-lease\.toml:12$/m);
-  assert.match(shown, /^watchdog_limit_ms = 9000 +# derived from timing\.watchdog_ms$/m);
+  assert.match(shown, /^watchdog_limit_ms = 9000 +# derived from watchdog_ms$/m);
   assert.match(shown, /^rpo_max_ms = 30000 +# good-lease\.toml:19$/m);
   assert.match(shown, /^arbiter_limit_ms = 30000 +# default$/m);
   assert.match(shown, /^\[\[data\]\]\nname = "orders" +# good-lease\.toml:67$/m);

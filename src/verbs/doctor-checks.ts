@@ -2,7 +2,7 @@
  * What `doctor` looks at: one function a check, in one list. A check reads, and never changes or
  * opens anything that reacts to being opened: no watchdog, no device but read-only.
  */
-import type { Config } from "../core/base/config.ts";
+import { type Config, isLeased, ownHost } from "../core/base/config.ts";
 import type { ConfigFault } from "../host/config-file.ts";
 
 /** By rising weight: what a monitoring system makes of it. */
@@ -34,6 +34,10 @@ export type Host = {
   /** The process of this host's agent; null where none runs. */
   readonly agentPid: number | null;
 };
+
+/** This host's service rests on a lease, and so on being fenced; a beacon or a witness holds none. */
+export const restsOnLease = (config: Config): boolean =>
+  isLeased(config.policy) && !ownHost(config).beacon;
 
 export type Check = {
   readonly id: string;

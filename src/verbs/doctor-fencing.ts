@@ -4,10 +4,10 @@
  */
 import { accessSync, constants, readFileSync, readlinkSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { type Config, isLeased } from "../core/base/config.ts";
+import { type Config, ownHost } from "../core/base/config.ts";
 import { watchdogTimeMinMs } from "../device/watchdog.ts";
 import { isSoftware, watchdogAt, type WatchdogFacts } from "../device/watchdog-facts.ts";
-import { type Check, type Finding, type Host, sayer } from "./doctor-checks.ts";
+import { type Check, type Finding, type Host, restsOnLease, sayer } from "./doctor-checks.ts";
 
 export function textAt(...parts: readonly string[]): string | null {
   try {
@@ -67,7 +67,7 @@ function lookAtWatchdog(host: Host): readonly Finding[] {
   const { ok, warning, fail } = sayer("watchdog");
   const { config, roots } = host;
   const { watchdog } = config.fencing;
-  const leased = isLeased(config.policy);
+  const leased = restsOnLease(config);
   if (watchdog === null) {
     const [present] = presentWatchdogs(roots.sysfs);
     const name = present ? `/dev/${present}` : "a device";
@@ -76,7 +76,7 @@ function lookAtWatchdog(host: Host): readonly Finding[] {
       return [fail(told, `write watchdog = "${name}" in [fencing]`)];
     }
     const there = present ? `; ${present} is there` : "";
-    return [ok(`none is configured; policy ${config.policy} needs none${there}`)];
+    return [ok(`none is configured, and this host needs none${there}`)];
   }
   const found = watchdogAt(watchdog, roots.sysfs);
   switch (found.kind) {
@@ -131,10 +131,11 @@ function lookAtStopHook({ config, searchPath }: Host): readonly Finding[] {
   const program = config.hooks.superseded?.[0];
   const edit = 'write superseded = ["/path/to/stop"] in [hooks]';
   if (program === undefined) {
-    if (isLeased(config.policy)) {
+    if (restsOnLease(config)) {
       const told = `none: a lease that runs out can end this service by a reset alone`;
       return [fail(told, edit)];
     }
+    if (ownHost(config).beacon) return [ok("none, and this host holds no service")];
     return [warning("none: a site that is superseded stops nothing", edit)];
   }
   const candidates = program.includes("/")
@@ -163,7 +164,7 @@ function lookAtSleep({ config, roots }: Host): readonly Finding[] {
   if (!/\b(mem|disk|standby|freeze)\b/.test(ways)) return [ok("this kernel cannot suspend")];
   const open = sleepTargets.filter((unit) => !isMasked(roots, unit));
   if (open.length === 0) return [ok("suspend and hibernate are masked")];
-  if (!isLeased(config.policy)) return [ok(`not masked; policy ${config.policy} does not mind`)];
+  if (!restsOnLease(config)) return [ok("not masked, and this host need not mind")];
   const told = "a host that sleeps wakes with a lease that it believes in";
   return [fail(`${open.join(" and ")} not masked: ${told}`, `systemctl mask ${open.join(" ")}`)];
 }
@@ -183,7 +184,7 @@ function lookAtVirtualMachine({ config, roots }: Host): readonly Finding[] {
   const { ok, warning } = sayer("virtual");
   const machine = hypervisor(roots);
   if (machine === null) return [ok("not a virtual machine, as far as it tells")];
-  if (!isLeased(config.policy)) return [ok(`a virtual machine (${machine})`)];
+  if (!restsOnLease(config)) return [ok(`a virtual machine (${machine})`)];
   const told = `a virtual machine (${machine}): one that is paused stops its watchdog and clock`;
   return [
     warning(`${told}, and writes on when it wakes`, "let the array fence: see docs/fencing.md"),

@@ -1,7 +1,7 @@
 /** What the agent presumes of its host: key, volumes, clocks, memory, and that it runs. */
 import { readdirSync } from "node:fs";
 import path from "node:path";
-import { isLeased, type MirrorConfig } from "../core/base/config.ts";
+import type { MirrorConfig } from "../core/base/config.ts";
 import { ownEnd } from "../core/base/devices.ts";
 import { openBlockIo } from "../device/block.ts";
 import { readClockRate } from "../device/clock-rate.ts";
@@ -9,7 +9,7 @@ import { keyIdText, loadKeys, macWith, readKeyFile } from "../host/key-file.ts";
 import { closeDevice } from "../volume/device-io.ts";
 import { openVolume, type VolumeIo } from "../volume/open.ts";
 import { askAgent } from "./agent-client.ts";
-import { type Check, type Finding, type Host, sayer } from "./doctor-checks.ts";
+import { type Check, type Finding, type Host, restsOnLease, sayer } from "./doctor-checks.ts";
 import { textAt } from "./doctor-fencing.ts";
 
 const deviceLimitMs = 3000;
@@ -18,7 +18,7 @@ const agentLimitMs = 3000;
 function lookAtKey({ config }: Host): readonly Finding[] {
   const { ok, fail } = sayer("key");
   const read = readKeyFile(config.keyFile);
-  if (!read.ok) return [fail(read.refusal.message)];
+  if (!read.ok) return [fail(read.refusal.message, "mirrorbeat key --help")];
   const ids = read.keys.map(({ id, state }) => `${keyIdText(id)} (${state})`).join(", ");
   return [ok(`${config.keyFile}: ${ids}, for its owner alone`)];
 }
@@ -138,9 +138,7 @@ function lookAtMemory({ config, roots, agentPid }: Host): readonly Finding[] {
   const swappedKb = kilobytes(status, "VmSwap");
   if (lockedKb) return [ok(`the agent holds ${lockedKb} kB in memory`)];
   const told = `swap is on${swappedKb === null ? "" : `, ${swappedKb} kB of the agent are in it`}`;
-  const why = isLeased(config.policy)
-    ? "a slow disk may stop it until it is fenced"
-    : "it may stall";
+  const why = restsOnLease(config) ? "a slow disk may stop it until it is fenced" : "it may stall";
   return [warning(`${told}: ${why}`, "set MemorySwapMax=0 in its unit, or swapoff -a")];
 }
 

@@ -81,6 +81,15 @@ test("watchdog: none is grave under a lease alone", async () => {
   assert.match(by.finding, /needs none; watchdog0 is there$/);
 });
 
+test("a beacon or a witness holds no lease: nothing of all this is grave there", async () => {
+  const config = configFor("tokyo-1", { policy: "lease", beacons: ["tokyo-1"] });
+  const hooks = { takeover: null, superseded: null, verdict: null, limitMs: 1000 };
+  const beacon = hostOf({ "sys/power/state": "mem\n" }, { sites: config.sites, hooks });
+  for (const id of ["watchdog", "stop-hook", "suspend", "virtual"]) {
+    assert.is((await found(id, beacon)).level, "ok", id);
+  }
+});
+
 test("watchdog: hardware, software, one that cannot be stopped, one of which nothing is told", async () => {
   const good = await found("watchdog", hostOf(device(hardware), aDevice));
   assert.is(good.level, "ok", good.finding);

@@ -47,9 +47,10 @@ type Look = Awaited<ReturnType<typeof askGate>>;
 
 async function lookUntil(config: Config, waitMs: number): Promise<Look> {
   const endMs = performance.now() + waitMs;
+  const leastMs = waitMs === 0 ? askLimitMs : askLimitMinMs;
   for (;;) {
-    const leftMs = endMs - performance.now();
-    const look = await askGate(config, Math.min(askLimitMs, Math.max(askLimitMinMs, leftMs)));
+    const leftMs = Math.ceil(endMs - performance.now());
+    const look = await askGate(config, Math.min(askLimitMs, Math.max(leastMs, leftMs)));
     const restMs = endMs - performance.now();
     if ((look !== "absent" && look.open) || restMs <= 0) return look;
     await pause(Math.min(everyMs, restMs));

@@ -1,4 +1,5 @@
-/** `run`: the agent, in the foreground. */
+/** `run` and `witness`: the agent, in the foreground. */
+import { ownSite } from "../core/base/config.ts";
 import { type ExitCode, exitCodes } from "../core/base/exit-codes.ts";
 import { configFileOf, faultLine, loadConfig } from "../host/config-file.ts";
 import { runAgent } from "../agent/run.ts";
@@ -31,6 +32,21 @@ exit codes
   78 configuration
 `;
 
+const witnessHelp = `mirrorbeat witness [--config FILE] [--host NAME]
+
+  The witness of policy "witness": the same agent, at a third site, over the
+  network alone. It renews production's lease beside the standby, and grants
+  takeover once production was silent for its own wait. It serves nothing.
+  Its state folder holds what it granted: never restore it from a copy. One
+  without its memory does nothing before it has seen both sites.
+
+  --config FILE   else $MIRRORBEAT_CONFIG, else
+                  /etc/mirrorbeat/mirrorbeat.toml
+  --host NAME     who this host is; else "host" in the file, else hostname
+
+exit codes: those of mirrorbeat run; 78 also where this host is no witness
+`;
+
 const options = {
   config: { type: "string" },
   host: { type: "string" },
@@ -38,24 +54,33 @@ const options = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-export async function runVerb(args: readonly string[], io: VerbIo): Promise<ExitCode> {
+export async function runVerb(
+  verb: "run" | "witness",
+  args: readonly string[],
+  io: VerbIo,
+): Promise<ExitCode> {
   const parsed = parseVerbArgs(args, options);
-  if (!parsed.ok) return usageError(io, "run", parsed.message);
+  if (!parsed.ok) return usageError(io, verb, parsed.message);
   const { values, positionals } = parsed;
   if (values.help) {
-    io.out(help);
+    io.out(verb === "run" ? help : witnessHelp);
     return exitCodes.ok;
   }
-  if (positionals.length > 0) return usageError(io, "run", `unexpected '${positionals[0]}'`);
+  if (positionals.length > 0) return usageError(io, verb, `unexpected '${positionals[0]}'`);
   const { engine } = values;
   if (engine !== "any" && engine !== "io_uring" && engine !== "aio") {
-    return usageError(io, "run", `--engine ${engine}: say any, io_uring or aio`);
+    return usageError(io, verb, `--engine ${engine}: say any, io_uring or aio`);
   }
   const file = configFileOf(values.config, io.env);
   const loaded = loadConfig({ file, host: values.host ?? null });
   if (!loaded.ok) {
-    for (const fault of loaded.faults) io.err(`mirrorbeat run: ${faultLine(fault)}\n`);
+    for (const fault of loaded.faults) io.err(`mirrorbeat ${verb}: ${faultLine(fault)}\n`);
     return loaded.code;
+  }
+  const { host, site } = loaded.config.self;
+  if (verb === "witness" && ownSite(loaded.config).role !== "witness") {
+    io.err(`mirrorbeat witness: ${host} is a host of ${site}, which is no witness; use run\n`);
+    return exitCodes.config;
   }
   const { code, refusal } = await runAgent({
     config: loaded.config,
@@ -63,6 +88,6 @@ export async function runVerb(args: readonly string[], io: VerbIo): Promise<Exit
     version,
     engine,
   });
-  if (refusal) io.err(`mirrorbeat run: ${refusal.message}\n`);
+  if (refusal) io.err(`mirrorbeat ${verb}: ${refusal.message}\n`);
   return code;
 }

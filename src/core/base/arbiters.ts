@@ -30,7 +30,7 @@ export const tradeoffs: Readonly<Record<ArbiterName, Tradeoff>> = {
   },
   lease: {
     needs: "a watchdog at each host, equal timings, a stop hook that works",
-    survives: "loss of production's hosts or site, of one path, of the standby's host",
+    survives: "loss of production's hosts or site, of one path, of the standby",
     givesUp: "an outage of all links stops production and moves it",
   },
   witness: {

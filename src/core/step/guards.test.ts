@@ -10,6 +10,7 @@ import { World } from "../../testing/core-world.ts";
 import { detectionBoundMs, timingDefaults } from "../base/timing.ts";
 import { step } from "../step.ts";
 import { allOn, begin } from "./begin.ts";
+import { durableOf } from "./term.ts";
 import type { State } from "./state.ts";
 
 const boundMs = detectionBoundMs(timingDefaults, 0);

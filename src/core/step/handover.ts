@@ -62,6 +62,9 @@ const siteIdOf = (state: State, name: string): number =>
 
 function refusalOf(state: State, { to }: Asked): Refused | null {
   const sites = [...new Set(possibleHolders(state).map(({ host }) => host.site))];
+  if (to === state.config.self.site && ownsTerm(state) && state.role === "active") {
+    return { code: exitCodes.ok, message: `${to} is active in term ${state.term}; nothing to do` };
+  }
   if (!sites.includes(to)) {
     return {
       code: exitCodes.usage,

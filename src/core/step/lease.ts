@@ -45,13 +45,11 @@ export function watchdogWish(state: State): "off" | "feed" | "starve" {
 export const isGuarded = (state: State): boolean =>
   isArmed(state) && ownsTerm(state) && !state.beacon && !state.lease.solo;
 
-/** Whether a record's echo grants at all: from whom, in which term, by which times. */
-function mayGrant(state: State, { word, echo, siteId }: Peer): boolean {
-  if (!word || !echo || siteId === state.ownSiteId) return false;
-  const grants = (word.flags & recordFlags.grants) !== 0;
+/** Whether a decider's record grants at all: in which term, by which times, to which run of ours. */
+function mayGrant(state: State, { word, echo }: Peer): boolean {
+  if (!word || !echo || !ownsTerm(state)) return false;
   const closing = (word.flags & recordFlags.closing) !== 0;
   return (
-    grants &&
     !closing &&
     word.term === state.term &&
     echo.term === state.term &&
@@ -64,17 +62,20 @@ function mayGrant(state: State, { word, echo, siteId }: Peer): boolean {
 /** The newest record of a peer, if its echo grants one of our beats or renounces takeover. */
 export function heedGrant(state: State, peer: Peer): Step {
   const nothing: Step = { state, actions: [], events: [] };
-  const { word, echo } = peer;
-  if (!isArmed(state) || !ownsTerm(state) || !word || !echo || !mayGrant(state, peer))
-    return nothing;
+  const { word, echo, siteId } = peer;
+  const isDecider = word !== null && (word.flags & recordFlags.grants) !== 0;
+  if (!isArmed(state) || !isDecider || siteId === state.ownSiteId) return nothing;
   const { site } = peer.host;
   const epoch = state.lease.epochs[site] ?? 0;
   if (word.lockEpoch < epoch) return nothing;
+  // Whatever else it says: from now on no older decider is heeded.
   const epochs = { ...state.lease.epochs, [site]: word.lockEpoch };
-  const beat = state.lease.issued.find(
-    ({ serial, nonce }) => serial === echo.serial && nonce === echo.nonce,
-  );
   const known: State = { ...state, lease: { ...state.lease, epochs } };
+  const beat = mayGrant(state, peer)
+    ? state.lease.issued.find(
+        ({ serial, nonce }) => serial === echo?.serial && nonce === echo.nonce,
+      )
+    : undefined;
   if (!beat) return { ...nothing, state: known };
   const anchorMs = Math.max(beat.atMs, state.lease.anchors[site] ?? Number.NEGATIVE_INFINITY);
   const lease: Lease = {

@@ -124,13 +124,14 @@ export function seeLook(state: State, input: Extract<Input, { kind: "looked" }>)
     anchorMs: Math.max(anchorMs, looked.lock.anchorMs),
   };
   if (phase === "held") return { ...nothing, state: { ...looked, lock } };
-  // What was seen before the lock was ours earns no wait, and proves no guard.
+  // What was seen before the lock was ours earns no wait, and proves no guard; nor does an echo of a
+  // record that did not tell of it: an older decider's word would still be heeded after that.
   const { shortMs } = state.clocks;
   const waiting = {
     ...state.waiting,
     sinceMs: shortMs,
     guards: {},
-    floorSerial: input.afterSerial,
+    floorSerial: state.serial,
   };
   return told({ ...looked, waiting }, lock, "no other host of this site claims it");
 }

@@ -15,6 +15,7 @@ import {
 import { pathsFrom } from "./begin.ts";
 import { groupsOf } from "./data.ts";
 import { givenTerm } from "./handover.ts";
+import { ownsTerm } from "./holders.ts";
 import { isGuarded } from "./lease.ts";
 import { claimsLock, toldEpoch } from "./lock.ts";
 import { pathsOffMask } from "./paths.ts";
@@ -78,9 +79,11 @@ function stateCode({ stopping, selfEnabled }: State, gives: boolean): number {
   return gives ? states.handover : states.running;
 }
 
-/** It has decided to take the term, or to give it away. */
-function isClosing({ takeover, handover }: State): boolean {
-  return handover !== null || (takeover !== null && takeover.by !== "handover");
+/** It has decided to take the term, or to give it away; who has given it away stands by, and grants. */
+function isClosing(state: State): boolean {
+  const { takeover, handover } = state;
+  const gives = handover !== null && ownsTerm(state);
+  return gives || (takeover !== null && takeover.by !== "handover");
 }
 
 function flagsOf(state: State): number {

@@ -71,7 +71,7 @@ function changeOf(state: State): RoleChange | null {
     ? takeover.by === "operator"
       ? "takeover commanded"
       : "taking the term over"
-    : handover
+    : handover && ownsTerm(state)
       ? `handing the term to ${handover.to}`
       : null;
   // A takeover that waits for an arbiter's word has not begun to take anything.

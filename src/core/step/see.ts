@@ -122,7 +122,9 @@ export function seePeerRecord(
   };
   if (!isNewer(record, peer)) return { peer: moved, events: [] };
   const word = wordOf(record);
-  const echo = echoOfUs(state, ownSlot, echoes) ?? peer.echo;
+  // An echo speaks for the run that wrote it: a serial alone does not tell one run from the next.
+  const kept = peer.word?.incarnation === word.incarnation ? peer.echo : null;
+  const echo = echoOfUs(state, ownSlot, echoes) ?? kept;
   const back = hasBegunAnew(peer.word, word)
     ? watchedAnew(state, moved, null)
     : watchedAnew(state, moved, pathsOnAgain(state, peer, word));

@@ -11,6 +11,7 @@ import { pathsFrom, pathsTo } from "./begin.ts";
 import { installationStatus, keysStatus } from "./install-status.ts";
 import { isPairOld, pairEvidence, pathInUse } from "./judge.ts";
 import { oneWayFaults } from "./one-way.ts";
+import { rightStatus } from "./right-status.ts";
 import { signalStatus } from "./signal.ts";
 import { networkPath, type Peer, type State } from "./state.ts";
 
@@ -182,6 +183,7 @@ export function statusObject(state: State, extras: StatusExtras) {
     term: String(state.term),
     termOwner: owner?.name ?? null,
     takeover: state.takeover?.phase ?? null,
+    right: rightStatus(state),
     incarnation: String(state.incarnation),
     serial: String(state.serial),
     uptimeMs: rounded(state.nowMs - state.startedMs),

@@ -82,7 +82,8 @@ export function termStored(state: State, input: Extract<Input, { kind: "term-sto
   };
   const stored = toldTakeover("term stored", { term });
   const serial = state.serial + 1n;
-  const onward = onVolume(next)
+  // Where several hosts may decide, the others must find it beside the claims on our PVOL.
+  const onward = onVolume(next) || needsLock(next)
     ? nothing(inPhase(next, "publishing", { serial }))
     : awaitLease(next);
   return { ...onward, events: [stored, ...onward.events] };

@@ -30,6 +30,7 @@ export function inTerm(state: State, term: bigint): State {
     ...state.waiting,
     sinceMs: state.clocks.shortMs,
     guards: {},
+    floorSerial: state.serial,
     renounced: null,
     witnessed: false,
     ripe: false,
