@@ -71,6 +71,7 @@ void crc32c_tests(void);
 void area_scan_tests(void);
 void host_tests(void);
 void fence_tests(void);
+void scsi_command_tests(void);
 void request_tests(void);
 void loop_device_tests(void);
 

@@ -160,6 +160,7 @@ int main(void) {
   area_scan_tests();
   host_tests();
   fence_tests();
+  scsi_command_tests();
   for (test_engine = MIRRORBEAT_ENGINE_URING; test_engine <= MIRRORBEAT_ENGINE_AIO; test_engine++) {
     struct mirrorbeat_setup trial = {.abi_version = MIRRORBEAT_ABI_VERSION,
                                      .engine = test_engine, .data_bytes = 4096};

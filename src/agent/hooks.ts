@@ -27,6 +27,8 @@ export function hookRunner(config: Config, tell: Voice["tell"]): Queue {
 function hookQueue(config: Config, tell: Voice["tell"]): Queue {
   const waiting: Job[] = [];
   let running = false;
+  /** Cuts a start of the service short: a stop must not wait for its end. */
+  let starting: AbortController | null = null;
   const next = async (): Promise<void> => {
     const job = waiting.shift();
     if (!job) {
@@ -56,13 +58,17 @@ function hookQueue(config: Config, tell: Voice["tell"]): Queue {
         facts.newState.toUpperCase(),
         "0",
       ];
-      const result = await runHook([...command, ...args], env, config.hooks.limitMs);
+      starting = action.hook === "takeover" ? new AbortController() : null;
+      const { limitMs } = config.hooks;
+      const result = await runHook([...command, ...args], env, limitMs, starting?.signal);
+      starting = null;
       done(result.ok, result.detail);
     }
     void next();
   };
   return (action, done) => {
     if (!config.hooks[action.hook]) return;
+    if (action.hook === "superseded") starting?.abort();
     if (waiting.length >= hooksWaitingMax) {
       const dropped = waiting.shift();
       tell({

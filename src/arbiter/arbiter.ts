@@ -52,7 +52,7 @@ export type ReservationSettings = {
 export type BoothSettings = {
   readonly kind: "booth";
   readonly ticket: string;
-  /** The client program and its first arguments, such as ["booth"]. */
+  /** The client program, then options that go with each of its verbs: ["booth", "-c", "other"]. */
   readonly client: readonly string[];
   /** This site's address as booth's configuration has it; where not given, the local booth tells. */
   readonly address?: string;

@@ -186,6 +186,15 @@ test("no booth at all is unknown", async () => {
   assert.is(await kind(booth.ask(request)), "unknown");
 });
 
+test("options of the client go behind its verb, where booth wants them", () => {
+  const client = ["/usr/sbin/booth", "-c", "other"];
+  const { describe } = openBooth({ kind: "booth", ticket: "db", client, address: own, limitMs: 1 });
+  assert.equal(describe.slice(0, 2), [
+    "/usr/sbin/booth list -c other",
+    "/usr/sbin/booth grant -c other -w db",
+  ]);
+});
+
 test("describe names the real client, and never crm_ticket", () => {
   const { describe } = openBooth({ kind: "booth", ticket: "db", client: [], limitMs: 1000 });
   assert.equal(describe.slice(0, 3), ["booth status", "booth list", "booth grant -w db"]);

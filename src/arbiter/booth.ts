@@ -67,12 +67,21 @@ class Booth {
     this.nowMs = nowMs;
   }
 
-  private text(...words: readonly string[]): string {
-    return [...this.client, ...words].join(" ");
+  /** Booth wants its verb first, then options, then the ticket: `booth grant -c FILE -w TICKET`. */
+  private words(verb: string, words: readonly string[]): readonly string[] {
+    const at = this.client.findIndex((word) => word.startsWith("-"));
+    const programEnd = at < 0 ? this.client.length : at;
+    const options = this.client.slice(programEnd);
+    return [...this.client.slice(0, programEnd), verb, ...options, ...words];
   }
 
-  private run(words: readonly string[], limitMs: number): Promise<ProgramEnd> {
-    return runProgram([...this.client, ...words], { limitMs: Math.max(1, limitMs), keepBytesMax });
+  private text(verb: string, ...words: readonly string[]): string {
+    return this.words(verb, words).join(" ");
+  }
+
+  private run([verb, ...words]: readonly [string, ...string[]], limitMs: number) {
+    const command = this.words(verb, words);
+    return runProgram(command, { limitMs: Math.max(1, limitMs), keepBytesMax });
   }
 
   async ask(left: Left): Promise<ArbiterAnswer> {

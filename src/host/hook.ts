@@ -19,8 +19,10 @@ export async function runHook(
   command: readonly string[],
   env: Readonly<Record<string, string>>,
   limitMs: number,
+  cut?: AbortSignal,
 ): Promise<HookResult> {
-  const end = await runProgram(command, { limitMs, keepBytesMax: outputBytesMax, env });
+  const options = { limitMs, keepBytesMax: outputBytesMax, env, ...(cut ? { cut } : {}) };
+  const end = await runProgram(command, options);
   const result = (ok: boolean, what: string, said: string): HookResult => {
     return { ok, detail: plain(said ? `${what}: ${said}` : what) };
   };
@@ -28,6 +30,7 @@ export async function runHook(
     case "not-started":
       return result(false, end.reason, "");
     case "overdue":
+      if (cut?.aborted) return result(false, "killed: the service must stop", "");
       return result(false, `no end within ${limitMs} ms, killed`, "");
     case "killed":
       return result(false, `killed by ${end.signal}`, lastLine(end.stderr));

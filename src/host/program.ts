@@ -15,6 +15,8 @@ export type ProgramOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to its standard input, which is then closed. */
   readonly input?: string;
+  /** Ends it before its time, as the limit does. */
+  readonly cut?: AbortSignal;
 };
 
 export type ProgramEnd =
@@ -28,7 +30,7 @@ export type ProgramEnd =
     }
   /** By a signal that was not ours. */
   | { readonly kind: "killed"; readonly signal: string; readonly stderr: string }
-  /** At the limit, by us: what it began may yet take effect. */
+  /** At the limit or cut short, by us: what it began may yet take effect. */
   | { readonly kind: "overdue"; readonly stderr: string }
   /** It never ran. */
   | { readonly kind: "not-started"; readonly reason: string };
@@ -118,6 +120,7 @@ export async function runProgram(
   if (!(await fileAnswers(program, Math.min(lookLimitMs, options.limitMs)))) {
     return { kind: "not-started", reason: `cannot run ${program}: its file does not answer` };
   }
+  if (options.cut?.aborted) return { kind: "not-started", reason: "cut short before it began" };
   const limitMs = Math.max(0, options.limitMs - (performance.now() - beganMs));
   return spawnAndWait(program, args, options, limitMs);
 }
@@ -144,14 +147,17 @@ function spawnAndWait(
     const end = (result: ProgramEnd): void => {
       clearTimeout(limit);
       clearTimeout(drain);
+      options.cut?.removeEventListener("abort", stop);
       for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
       child.unref();
       resolve(result);
     };
-    const limit = setTimeout(() => {
+    const stop = (): void => {
       killGroup(child.pid);
       end({ kind: "overdue", stderr: err.text() });
-    }, limitMs);
+    };
+    const limit = setTimeout(stop, limitMs);
+    options.cut?.addEventListener("abort", stop, { once: true });
     child.on("error", (error) => {
       const reason = `cannot run ${program}: ${(error as NodeJS.ErrnoException).code}`;
       end({ kind: "not-started", reason });

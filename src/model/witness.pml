@@ -30,7 +30,7 @@ bit viewOld[2], seenGuard[2];
 bit sent[2], sentOld[2], echoes[2], echoOld[2];
 byte sentAge[2], echoAge[2] = NONE;
 /* S and W: a record under way, whether it answers the peer's present start, and what it says */
-bit word[2], answers[2], says[2], knows[2];
+bit word[2], wordNow[2], answers[2], says[2], knows[2];
 bit granted = 0;                          /* by W, on its disk */
 bit hasGrant = 0;                         /* S: W's newest record grants */
 bit blank = 0, freshS = 0, freshP = 0;
@@ -64,7 +64,7 @@ bit blank = 0, freshS = 0, freshP = 0;
 
 inline clearSent(i) { sent[i] = 0; sentOld[i] = 0; sentAge[i] = 0 }
 inline clearEcho(i) { echoes[i] = 0; echoOld[i] = 0; echoAge[i] = NONE }
-inline clearWord(by) { word[by] = 0; answers[by] = 0; says[by] = 0 }
+inline clearWord(by) { word[by] = 0; wordNow[by] = 0; answers[by] = 0; says[by] = 0 }
 
 inline readP(i) {
   viewAge[i] = sentAge[i]; viewOld[i] = (sentAge[i] < TL && sentOld[i]);
@@ -77,7 +77,7 @@ inline readEcho(i) {
   clearEcho(i)
 }
 inline readWord(i) {                      /* i reads what the other of S and W wrote */
-  knows[i] = 1;
+  knows[i] = wordNow[(1 - i)];           /* seen the present start of the other */
   if :: i == S -> hasGrant = (says[W] && ofThisStart)
      :: i == W && blank && !says[S] && freshAnswer -> freshS = 1
      :: else
@@ -85,7 +85,7 @@ inline readWord(i) {                      /* i reads what the other of S and W w
   clearWord((1 - i))
 }
 inline writeWord(i) {
-  clearWord(i); word[i] = 1; answers[i] = knows[i];
+  clearWord(i); word[i] = 1; wordNow[i] = 1; answers[i] = knows[i];
   /* W says that it granted; S that it is closing, or asks */
   if :: i == W -> says[i] = granted :: else -> says[i] = taken fi
 }
@@ -119,7 +119,7 @@ inline up(i) {
      if :: viewAge[S] < NONE -> viewOld[S] = 1 :: else fi;
      if :: viewAge[W] < NONE -> viewOld[W] = 1 :: else fi;
      if :: echoes[S] -> echoOld[S] = 1 :: else fi; if :: echoes[W] -> echoOld[W] = 1 :: else fi
-  :: else -> answers[1 - i] = 0; knows[1 - i] = 0
+  :: else -> answers[1 - i] = 0; knows[1 - i] = 0; wordNow[i] = 0
   fi
 }
 

@@ -14,6 +14,7 @@ import {
   newestCopy,
   type Opened,
   openSector,
+  type Place,
 } from "../core/record.ts";
 import { encodeSector, type Sealing } from "../core/sector/codec.ts";
 import {
@@ -22,6 +23,7 @@ import {
   type EchoSector,
   echoesPerSector,
   formatVersion,
+  type HeartbeatRecord,
   media,
   nilUuid,
   sectorBytes,
@@ -77,6 +79,11 @@ type Memory = {
 };
 type Told = { readonly atMs: number; readonly event: CoreEvent };
 type Block = Uint8Array;
+/** What stands before the body of a record, and of an echo sector. */
+type Head = Pick<
+  EchoSector,
+  "version" | "medium" | "copy" | "features" | "clusterId" | "volumeId" | "block" | "slot" | "site"
+>;
 type Volume = {
   readonly writer: string;
   readonly reader: string;
@@ -212,9 +219,11 @@ export class World {
   #queue: { atMs: number; order: number; run: () => void }[] = [];
   #order = 0;
   readonly #light: boolean;
+  /** What a light world's blocks and datagrams hold, unencoded. */
+  readonly #plain = new WeakMap<Block, { record: HeartbeatRecord; echo: EchoSector }>();
   #nonce = 1n;
 
-  /** `light`: nothing is frozen or kept for a replay; for many histories of one world. */
+  /** `light`: nothing is frozen, encoded or kept for a replay; for many histories of one world. */
   constructor(wish: SitesWish = {}, light = false) {
     this.wish = wish;
     this.#light = light;
@@ -444,6 +453,10 @@ export class World {
     });
   }
 
+  later(inMs: number, run: () => void): void {
+    this.#at(this.nowMs + inMs, run);
+  }
+
   run(forMs: number): void {
     const untilMs = this.nowMs + forMs;
     for (let next = this.#queue[0]; next && next.atMs <= untilMs; next = this.#queue[0]) {
@@ -546,10 +559,7 @@ export class World {
                     slot,
                     siteId: writer?.id ?? 0,
                   } as const;
-                  const result = openSector("record", bytes.subarray(0, sectorBytes), place, {
-                    ...checks,
-                    mac: agent.sealing.mac,
-                  });
+                  const result = this.#openRecord(bytes, place, agent.sealing);
                   opened.set(block, result);
                   if (result.kind === "rejected")
                     this.apply(agent, {
@@ -587,7 +597,15 @@ export class World {
     return poll;
   }
 
+  #openRecord(bytes: Block, place: Place, { mac }: Sealing): Opened<"record"> {
+    const plain = this.#plain.get(bytes);
+    if (plain) return { kind: "valid", record: plain.record };
+    return openSector("record", bytes.subarray(0, sectorBytes), place, { ...checks, mac });
+  }
+
   #echoesIn(bytes: Block, block: number): EchoSector[] {
+    const plain = this.#plain.get(bytes);
+    if (plain) return [plain.echo];
     const place = {
       medium: "volume",
       clusterId,
@@ -650,7 +668,7 @@ export class World {
             slot: host.slot,
             siteId: site?.id ?? 0,
           } as const;
-          return openSector("record", bytes.subarray(0, sectorBytes), place, checks);
+          return this.#openRecord(bytes, place, sealing);
         });
         const reading = newestCopy(copies[0] as Opened<"record">, copies[1] as Opened<"record">);
         if (reading.kind !== "record") continue;
@@ -756,7 +774,6 @@ export class World {
     const volume = this.volume(name);
     const { slot, site } = this.#self(agent);
     const block = recordBlock(slot, copy);
-    const bytes = new Uint8Array(blockBytes);
     const head = {
       version: formatVersion,
       medium: media.volume,
@@ -768,31 +785,51 @@ export class World {
       slot,
       site: site.id,
     };
-    encodeSector(
-      "record",
-      { ...head, ...body, echoSectors: 1, echoPeers: echoes.length },
-      agent.sealing,
-      bytes,
-    );
-    this.#encodeEcho(agent, bytes, head, body, volume.reader, echoes, 0);
+    const bytes = this.#encode(agent, blockBytes, head, body, volume.reader, echoes, 0);
     volume.pvol.set(block, bytes);
     if (volume.linkUp) this.#replicate(volume, { block, bytes }, this.latencyMs);
     else volume.backlog.push({ block, bytes });
   }
 
-  #encodeEcho(
+  /** A record and, in the next sector, the echoes that it carries. */
+  #encode(
     agent: Agent,
-    bytes: Block,
-    head: object,
+    length: number,
+    head: Head,
     body: RecordBody,
     peerSite: string,
     echoes: readonly Echo[],
     first: number,
-  ): void {
+  ): Block {
+    const record = { ...head, ...body, echoSectors: 1, echoPeers: echoes.length };
+    const echo = this.#echoValues(agent, head, body, peerSite, echoes, first);
+    const bytes = new Uint8Array(this.#light ? 0 : length);
+    if (this.#light) {
+      const seal = { keyId: 0, mac: new Uint8Array(0), crc: 0 };
+      const plain = {
+        record: { magic: "MBRECORD", ...record, ...seal },
+        echo: { magic: "MBECHO", ...echo, ...seal },
+      };
+      this.#plain.set(bytes, plain);
+      return bytes;
+    }
+    encodeSector("record", record, agent.sealing, bytes);
+    encodeSector("echo", echo, agent.sealing, bytes, sectorBytes);
+    return bytes;
+  }
+
+  #echoValues(
+    agent: Agent,
+    head: Head,
+    body: RecordBody,
+    peerSite: string,
+    echoes: readonly Echo[],
+    first: number,
+  ) {
     const some = echoes.slice(first, first + echoesPerSector);
     const site = agent.state.config.sites.find(({ name }) => name === peerSite);
     const { incarnation, serial, term } = body;
-    const values = {
+    return {
       ...head,
       index: 1,
       incarnation,
@@ -803,7 +840,6 @@ export class World {
       peerSite: site?.id ?? 0,
       echoes: some,
     };
-    encodeSector("echo", values as never, agent.sealing, bytes, sectorBytes);
   }
 
   #self(agent: Agent) {
@@ -823,6 +859,8 @@ export class World {
       const place = datagramPlace(clusterId, site.id, slot);
       const records = agent.inbox.flatMap((bytes) => {
         const mac = agent.sealing.mac;
+        const plain = this.#plain.get(bytes);
+        if (plain) return [{ record: plain.record, echoes: [plain.echo] }];
         const record = openSector("record", bytes.subarray(0, sectorBytes), place, {
           ...checks,
           mac,
@@ -853,7 +891,6 @@ export class World {
     if (!target?.alive) return;
     const other = this.#self(target);
     if (this.cutNetwork.has(`${site.name}>${other.site.name}`)) return;
-    const bytes = new Uint8Array(2 * sectorBytes);
     const block = other.site.id * 65536 + other.slot;
     const head = {
       version: formatVersion,
@@ -867,14 +904,8 @@ export class World {
       site: site.id,
     };
     const echoes = echoesFor(agent.state, other.site.name);
-    encodeSector(
-      "record",
-      { ...head, ...body, echoSectors: 1, echoPeers: echoes.length },
-      agent.sealing,
-      bytes,
-    );
     const first = other.slot - (other.slot % echoesPerSector);
-    this.#encodeEcho(agent, bytes, head, body, other.site.name, echoes, first);
+    const bytes = this.#encode(agent, 2 * sectorBytes, head, body, other.site.name, echoes, first);
     this.#at(this.nowMs + this.networkMs, () => {
       if (this.agents.get(to) === target) target.inbox.push(bytes);
     });

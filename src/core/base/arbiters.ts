@@ -40,7 +40,7 @@ export const tradeoffs: Readonly<Record<ArbiterName, Tradeoff>> = {
   },
   reservation: {
     needs: "one SCSI volume that hosts of both sites reach, and its array",
-    survives: "hosts that hang, pause or are cut off: the array refuses their writes",
+    survives: "hosts that hang, pause or are cut off: the array bars their writes",
     givesUp: "takeover without that array; it spans no two separate arrays",
   },
   booth: {

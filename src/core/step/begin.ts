@@ -133,6 +133,7 @@ function firstRole(
   halfDone: boolean,
   wasOwner: boolean,
   mayRun: boolean,
+  wasStopped: boolean,
 ): Pick<State, "role" | "roleReason"> {
   if (mayRun) {
     const roleReason = "the service may still run, and no lease is known of: it is stopped first";
@@ -141,6 +142,12 @@ function firstRole(
   // Superseded while it was not running: the first step takes it to standby, with its hook.
   if (!ours && wasOwner) return { role: "starting", roleReason: "another site took the term" };
   if (!ours) return { role: "standby", roleReason: "another site owns the term" };
+  // It was stopped in this boot, with the agent: the init system does not start it again, we do.
+  if (!halfDone && wasStopped)
+    return {
+      role: "stopped",
+      roleReason: "the service was stopped; it waits for the right to run",
+    };
   if (!halfDone)
     return { role: "starting", roleReason: "no fresh peer has confirmed our term yet" };
   const roleReason = "a takeover was begun here and not ended: run it again";
@@ -217,7 +224,9 @@ export function begin(setup: Setup): State {
   const owner = config.sites.find((candidate) => candidate.id === ownerOf(term));
   const ours = owner?.name === site.name;
   const leased = isLeased(config.policy);
-  const mayRun = (setup.sameBoot ?? true) && ((setup.serving ?? false) || setup.halfDone);
+  const sameBoot = setup.sameBoot ?? true;
+  const mayRun = sameBoot && ((setup.serving ?? false) || setup.halfDone);
+  const wasStopped = leased && sameBoot && setup.term !== null && setup.serving === false;
   assert(siteNamed(config, site.name) !== undefined, "own site is configured");
   return {
     config,
@@ -233,7 +242,7 @@ export function begin(setup: Setup): State {
     startedMs: setup.nowMs,
     nowMs: setup.nowMs,
     term,
-    ...firstRole(ours, setup.halfDone, setup.wasOwner ?? false, leased && mayRun),
+    ...firstRole(ours, setup.halfDone, setup.wasOwner ?? false, leased && mayRun, wasStopped),
     siblingActive: false,
     servesHere: false,
     ...beginRight(setup, leased ? mayRun : ours || (setup.wasOwner ?? false)),

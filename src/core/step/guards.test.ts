@@ -119,7 +119,7 @@ test("a site that finds at its start that its own term was taken runs its supers
   });
   const read = { kind: "good", beganMs: 10, endedMs: 10 } as const;
   const result = step(state, { kind: "network-read", nowMs: 10, read, records: [] });
-  assert.is(result.state.role, "standby");
+  assert.is(result.state.role, "fenced", "until its service is known to be stopped");
   assert.equal(
     result.actions.map((action) => (action.kind === "run-hook" ? action.hook : action.kind)),
     ["superseded"],

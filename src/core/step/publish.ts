@@ -16,6 +16,7 @@ import { pathsFrom } from "./begin.ts";
 import { groupsOf } from "./data.ts";
 import { givenTerm } from "./handover.ts";
 import { ownsTerm } from "./holders.ts";
+import { isArmed } from "./issued.ts";
 import { isGuarded } from "./lease.ts";
 import { claimsLock, toldEpoch } from "./lock.ts";
 import { pathsOffMask } from "./paths.ts";
@@ -79,11 +80,15 @@ function stateCode({ stopping, selfEnabled }: State, gives: boolean): number {
   return gives ? states.handover : states.running;
 }
 
-/** It has decided to take the term, or to give it away; who has given it away stands by, and grants. */
+/**
+ * It has decided to take the term, or to give it away; who has given it away stands by, and grants.
+ * Who receives it needs the lease that its giver grants; without leases the flag tells our site's
+ * other hosts.
+ */
 function isClosing(state: State): boolean {
   const { takeover, handover } = state;
   const gives = handover !== null && ownsTerm(state);
-  return gives || (takeover !== null && takeover.by !== "handover");
+  return gives || (takeover !== null && (takeover.by !== "handover" || !isArmed(state)));
 }
 
 function flagsOf(state: State): number {

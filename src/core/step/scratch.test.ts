@@ -24,8 +24,26 @@ const run2 = (name: string, w: object, f: (world: World, judge: Judge) => void, 
     console.log("=====", name);
     f(world, judge);
     show(world, judge);
-    for (const a of world.agents.values()) if (a.answers.length) console.log(a.name, JSON.stringify(a.answers, (_, v) => typeof v === "bigint" ? String(v) : v));
-    for (const a of world.agents.values()) console.log(a.name, a.alive, a.state.role, a.state.term, a.state.lease.solo, a.state.lock.phase, a.serviceRuns, JSON.stringify(a.state.waiting, (_, v) => typeof v === "bigint" ? String(v) : v).slice(0,200));
+    for (const a of world.agents.values())
+      if (a.answers.length)
+        console.log(
+          a.name,
+          JSON.stringify(a.answers, (_, v) => (typeof v === "bigint" ? String(v) : v)),
+        );
+    for (const a of world.agents.values())
+      console.log(
+        a.name,
+        a.alive,
+        a.state.role,
+        a.state.term,
+        a.state.lease.solo,
+        a.state.lock.phase,
+        a.serviceRuns,
+        JSON.stringify(a.state.waiting, (_, v) => (typeof v === "bigint" ? String(v) : v)).slice(
+          0,
+          200,
+        ),
+      );
   });
 run2("handover", {}, (world) => {
   world.run(20000);
@@ -34,15 +52,22 @@ run2("handover", {}, (world) => {
 });
 run2("two", { tokyo: undefined, osaka: undefined }, (world) => {
   world.run(40000);
-  world.reset("tokyo-1"); world.reset("tokyo-2");
+  world.reset("tokyo-1");
+  world.reset("tokyo-2");
   world.run(60000);
 });
-run2("local", { tokyo: undefined, osaka: undefined, takeover: {local: true} }, (world, judge) => {
-  world.run(40000);
-  const h = judge.hosts()[0] ?? "none"; console.log(h);
-  world.reset(h);
-  world.run(60000);
-}, {local:true});
+run2(
+  "local",
+  { tokyo: undefined, osaka: undefined, takeover: { local: true } },
+  (world, judge) => {
+    world.run(40000);
+    const h = judge.hosts()[0] ?? "none";
+    console.log(h);
+    world.reset(h);
+    world.run(60000);
+  },
+  { local: true },
+);
 run2("witness", { policy: "witness", witness: "nagoya-1" }, (world) => {
   world.run(40000);
   world.reset("tokyo-1");

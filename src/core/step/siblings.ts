@@ -1,6 +1,6 @@
 /** What the records of our own PVOLs tell of the other hosts of our site. */
 import { ownHost, ownSite } from "../base/config.ts";
-import type { RoleChange } from "../decision.ts";
+import { ownerOf, type RoleChange } from "../decision.ts";
 import { comparePositions } from "../record.ts";
 import { recordFlags, roles } from "../sector/layout.ts";
 import { ownsTerm } from "./holders.ts";
@@ -133,16 +133,33 @@ export function runningSiblings(state: State): readonly string[] {
   });
 }
 
-/** Whether a sibling of a lower slot takes over in the same moment: it goes on, and we do not. */
-export function rivalTakesOver(state: State): string | null {
+/** A sibling that takes over now, in a term of our site: its record, durable, says so. */
+const takesOver = ({ role, flags }: Sibling): boolean =>
+  role === roles.transitioning && (flags & recordFlags.closing) !== 0;
+
+function rivalWhere(
+  state: State,
+  isMeant: (sibling: Sibling, isFirst: boolean) => boolean,
+): string | null {
   const own = ownHost(state.config).slot;
   const rival = ownSite(state.config).hosts.find(({ name, slot }) => {
     const sibling = state.siblings[name];
-    if (slot >= own || !sibling || !isFresh(state, sibling)) return false;
-    return (
-      sibling.term >= state.term &&
-      (sibling.role === roles.transitioning || sibling.role === roles.active)
-    );
+    if (!sibling || !isFresh(state, sibling)) return false;
+    return ownerOf(sibling.term) === state.ownSiteId && isMeant(sibling, slot < own);
   });
   return rival?.name ?? null;
 }
+
+/** The sibling to which we give way: one that serves, or takes over with a lower slot than ours. */
+export const rivalTakesOver = (state: State): string | null =>
+  rivalWhere(
+    state,
+    (sibling, isFirst) => sibling.role === roles.active || (isFirst && takesOver(sibling)),
+  );
+
+/**
+ * A sibling of a higher slot that takes over too. It may have looked before our record was there,
+ * and then it goes on and serves; otherwise it gives way. Its next records tell which.
+ */
+export const rivalToAwait = (state: State): string | null =>
+  rivalWhere(state, (sibling, isFirst) => !isFirst && takesOver(sibling));

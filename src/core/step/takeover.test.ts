@@ -10,6 +10,7 @@ import { type Agent, World } from "../../testing/core-world.ts";
 import { detectionBoundMs, takeoverPublishLimitMs, timingDefaults } from "../base/timing.ts";
 import { step } from "../step.ts";
 import { allOn, begin } from "./begin.ts";
+import { durableOf } from "./term.ts";
 
 const boundMs = detectionBoundMs(timingDefaults, 0);
 const one: SitesWish = { tokyo: ["tokyo-1"], osaka: ["osaka-1"], takeoverHook: true };
@@ -250,6 +251,55 @@ test("a sibling host joins its site once the other one is active", () => {
   );
 });
 
+/** Takeovers at both hosts of osaka, the second one that much later; what they were answered. */
+function bothCommanded(laterMs: number, first: string, change: (world: World) => void) {
+  const world = tokyoDead(two);
+  const second = first === "osaka-1" ? "osaka-2" : "osaka-1";
+  change(world);
+  world.input(first, { kind: "takeover", id: 9001, force: false } as never);
+  world.run(laterMs);
+  world.input(second, { kind: "takeover", id: 9002, force: false } as never);
+  world.run(20_000);
+  const answers = ["osaka-1", "osaka-2"].flatMap((name) => world.agent(name).answers);
+  const served = ["osaka-1", "osaka-2"].filter((name) =>
+    world.agent(name).hooks.includes("takeover"),
+  );
+  return { world, served, codes: answers.map(({ code }) => code).sort((a, b) => a - b) };
+}
+
+test("two hosts of one site that are commanded within one interval: one goes on, one gives way", () => {
+  const seen = new Set<string>();
+  for (const first of ["osaka-1", "osaka-2"]) {
+    for (let laterMs = 0; laterMs <= 3000; laterMs += 60) {
+      const what = `${first} first, the other ${laterMs} ms later`;
+      const { world, served, codes } = bothCommanded(laterMs, first, () => undefined);
+      assert.equal(codes, [0, 75], what);
+      assert.is(served.length, 1, `${what}: ${served.join(" and ")} ran the hook`);
+      assert.is(world.agent(served[0] ?? "").state.servesHere, true, what);
+      seen.add(served[0] ?? "");
+    }
+  }
+  assert.equal([...seen].sort(), ["osaka-1", "osaka-2"], "whoever looked first went on");
+});
+
+test("and if one of the two falls silent half-way, the other one does not wait for ever", () => {
+  for (const fallen of ["osaka-1", "osaka-2"]) {
+    const { world, served } = bothCommanded(10, "osaka-1", (w) => {
+      const before = w.onStep;
+      w.onStep = (agent, ...rest) => {
+        before(agent, ...rest);
+        if (agent.name === fallen && agent.state.takeover?.phase === "locking") w.kill(fallen);
+      };
+    });
+    assert.not.ok(world.agent(fallen).alive, "it came so far");
+    assert.ok(served.length <= 1);
+    const other = world.agent(fallen === "osaka-1" ? "osaka-2" : "osaka-1");
+    const [answer] = other.answers;
+    assert.ok(answer && [0, 75, 112].includes(answer.code), `answered: ${answer?.message}`);
+    assert.is(world.takeover(other.name), 0, "the command may be given again");
+  }
+});
+
 test("a returning production finds the higher term and stays down", () => {
   const world = tokyoDead(two);
   world.takeover("osaka-1");
@@ -400,7 +450,9 @@ test("a higher term that is found while the hook runs: it is undone, and not cal
   world.run(4000);
   assert.is(tokyo.state.takeover?.phase, "hook");
   assert.is(world.takeover("osaka-1", { force: true }), 0);
-  world.run(30_000);
+  world.run(20_000);
+  assert.is(tokyo.state.role, "fenced", "what was started is being stopped");
+  world.run(20_000);
   assert.is(tokyo.answers.find(({ id }) => id === 9001)?.code, 107);
   assert.is(tokyo.hooks.filter((hook) => hook === "superseded").length, superseded + 1);
   assert.is(tokyo.state.role, "standby");
@@ -453,6 +505,14 @@ test("a sibling's active word ends with its term, though the term comes back to 
   sibling(2n, 514n, 1);
   assert.is(state.role, "active");
   peer(1n, 769n);
+  assert.is(state.role, "fenced");
+  state = step(state, {
+    kind: "hook-ended",
+    nowMs: 600,
+    hook: "superseded",
+    ok: true,
+    detail: "",
+  }).state;
   assert.is(state.role, "standby");
   // tokyo tells that osaka owns the term again; nobody of osaka has said that it is active.
   peer(2n, 1026n);
@@ -498,7 +558,8 @@ test("hook ends and late confirmations that nobody waits for change nothing", ()
     detail: "exit 0",
   } as never);
   world.input("osaka-1", { kind: "published", mirror: "west", serial: 99n } as never);
-  world.input("osaka-1", { kind: "term-stored", term: 999n, ok: true } as never);
+  const durable = { ...durableOf(before), term: 999n };
+  world.input("osaka-1", { kind: "term-stored", durable, ok: true } as never);
   assert.is(osaka.state.role, "standby");
   assert.equal(osaka.state.takeover, before.takeover);
   assert.is(osaka.state.term, before.term);

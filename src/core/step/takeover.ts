@@ -14,7 +14,7 @@ import { leaseLeftMs } from "./lease.ts";
 import { overtakenText } from "./learn.ts";
 import { lockHeld, needsLock } from "./lock.ts";
 import { pathsOut } from "./paths.ts";
-import { rivalTakesOver } from "./siblings.ts";
+import { rivalTakesOver, rivalToAwait } from "./siblings.ts";
 import { endTakeover, halted, takeoverDeadlineMs, toldTakeover } from "./takeover-end.ts";
 import { standsBy } from "./takeover-facts.ts";
 import { inTerm, storeTerm } from "./term.ts";
@@ -83,9 +83,10 @@ export function termStored(state: State, input: Extract<Input, { kind: "term-sto
   const stored = toldTakeover("term stored", { term });
   const serial = state.serial + 1n;
   // Where several hosts may decide, the others must find it beside the claims on our PVOL.
-  const onward = onVolume(next) || needsLock(next)
-    ? nothing(inPhase(next, "publishing", { serial }))
-    : awaitLease(next);
+  const onward =
+    onVolume(next) || needsLock(next)
+      ? nothing(inPhase(next, "publishing", { serial }))
+      : awaitLease(next);
   return { ...onward, events: [stored, ...onward.events] };
 }
 
@@ -112,7 +113,7 @@ export function lookTaken(state: State, input: Extract<Input, { kind: "looked" }
     return held ? awaitLease(state) : nothing(state);
   }
   const rival = rivalTakesOver(state);
-  if (rival === null) return awaitLease(state);
+  if (rival === null) return rivalToAwait(state) === null ? awaitLease(state) : nothing(state);
   // Not alone: whoever goes on decides, and we may be active only by its leave.
   const message = `not taken over: ${rival} of this site takes over too; look at \`mirrorbeat status\``;
   return halted(endTakeover(state, exitCodes.tryLater, message, "not alone"), message);
@@ -264,8 +265,8 @@ function expired(state: State, { phase }: Takeover): Step {
       `the term ${state.term} was handed to us, but not every host of the giver is known to have ` +
       `stopped: not active; ${again}`,
     locking:
-      `the term ${state.term} is ours, but the look for other hosts of this site was not had in ` +
-      `time: not active; ${again}`,
+      `the term ${state.term} is ours, but it was not known in time that no other host of this ` +
+      `site takes over too: not active; ${again}`,
   };
   const published = `the term ${state.term} is stored here, but no volume of ours took it in time: not active; ${again}`;
   const message = messages[phase] ?? published;
