@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import type { ScsiAnswer, SendScsi } from "../device/scsi-command.ts";
 import type { Arbiter, ReservationType } from "./arbiter.ts";
 import { openReservation } from "./reservation.ts";
-import { unfitDisk } from "./reservation-disk.ts";
+import { agreed, unfitDisk } from "./reservation-disk.ts";
 import { keyText, ownerOf, reservationKey } from "./reservation-key.ts";
 import { SimulatedVolume } from "./testing/simulated-volume.ts";
 
@@ -234,6 +234,30 @@ test("10,000 looks with one damaged answer: never held by damage", async () => {
   volume.damage = (_, data) => data;
   assert.is(await kind(b.ask(request)), "granted");
   assert.is(await kind(b.holds(request)), "granted", "without damage it is seen to be held");
+});
+
+test("answers that do not go together are no look", () => {
+  const { A, B } = keys;
+  const registered = { generation: 3, keys: [A, B] };
+  const held = { generation: 3, holder: { key: A, type: 5 } };
+  const full = (holding: bigint | null, generation = 3, all = [A, B]) => ({
+    generation,
+    registrations: all.map((key) => ({ key, holds: key === holding ? 5 : null })),
+  });
+  const look = { keys: [A, B], holder: { key: A, type: 5 } };
+  assert.equal(agreed(registered, held, full(A)), look);
+  assert.equal(agreed(registered, held, null), look);
+  const refused = (...answers: Parameters<typeof agreed>) =>
+    assert.type(agreed(...answers), "string");
+  refused(registered, { ...held, generation: 4 }, null);
+  refused(registered, held, full(A, 4));
+  refused(registered, held, full(A, 3, [A]));
+  refused(registered, held, full(A, 3, [A, B, B]));
+  refused(registered, held, full(B));
+  refused(registered, held, full(null));
+  refused(registered, { generation: 3, holder: null }, full(A));
+  refused(registered, { generation: 3, holder: { key: A, type: 6 } }, full(A));
+  refused({ generation: 3, keys: [B] }, held, null);
 });
 
 test("an ask that hangs ends by its limit; a second one is not queued behind it", async () => {

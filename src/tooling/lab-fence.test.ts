@@ -1,4 +1,4 @@
-// test-limit-seconds: 420
+// test-limit-seconds: 600
 // test-alone
 // Real watchdogs, in virtual machines alone: the lab is run as a person runs it.
 import { spawnSync } from "node:child_process";
@@ -30,7 +30,7 @@ testWhere(
     const lab = spawnSync(process.execPath, ["src/tooling/lab-fence.mjs", "all"], {
       encoding: "utf8",
       env: { ...process.env, MIRRORBEAT_DIST: dist },
-      timeout: 400_000,
+      timeout: 580_000,
       maxBuffer: 1 << 20,
     });
     console.log(lab.stdout);
