@@ -28,7 +28,7 @@ function feedForEver(watchdog: string): void {
     process.exit(0);
   });
 }
-const realLimitMs = 400;
+const realLimitMs = 1000;
 
 const config: FencingConfig = { watchdog: "/dev/watchdog9", watchdogLimitMs: 4000, systemd: false };
 const timing = { ...timingDefaults, leaseMs: 20_000, watchdogMs: 10_000 };
@@ -41,6 +41,7 @@ class Bench {
   may: Feeding = "off";
   feedAnswer: string | null = null;
   disarmAnswer: string | null = null;
+  canDisarm = true;
   refusal: { code: 75 | 78; message: string } | null = null;
   readonly fence: Fence;
 
@@ -74,6 +75,7 @@ class Bench {
       path: "/dev/watchdog9",
       identity: "counting",
       limitMs: 4000,
+      canDisarm: this.canDisarm,
       feed: () => {
         this.did.push("feed");
         return this.feedAnswer;
@@ -162,6 +164,16 @@ test("planned end with the service stopped: disarmed, and told when that is impo
   assert.is(bench.events(), "error: not disarmed: /dev/watchdog9: runs on");
 });
 
+test("one that cannot be stopped is fed on while nobody needs it, and starved when told", () => {
+  const bench = new Bench();
+  bench.canDisarm = false;
+  bench.step("feed", "feed");
+  assert.is(bench.step("off", "off"), "feed");
+  assert.is(bench.step("off", "starve"), "");
+  assert.is(bench.step("off", "off"), "feed");
+  bench.end();
+});
+
 test("no watchdog, though one is wanted: a fault, told once", () => {
   const bench = new Bench({ watchdog: null });
   assert.is(bench.step("feed", "feed"), "");
@@ -221,6 +233,9 @@ test("alive after the watchdog's whole time unfed: it does not work, and that st
   assert.match(bench.events(), /^error: does not work: [^;]*; see mirrorbeat doctor$/);
   bench.step("feed", "feed");
   assert.not(bench.fence.isArmed, "food does not mend it");
+  bench.step("off", "off");
+  bench.step("feed", "feed");
+  assert.not(bench.fence.isArmed, "nor does opening it anew");
   bench.end();
 });
 
@@ -257,7 +272,7 @@ async function fenced(name: string, act: (pid: number) => void) {
   const child = spawn(process.execPath, [__filename, file], { stdio: "inherit" });
   const ended = new Promise((resolve) => child.on("close", resolve));
   const endMs = performance.now() + 20_000;
-  while (standIn.fed < 12) {
+  while (standIn.fed < 5) {
     assert.ok(performance.now() < endMs, `fed ${standIn.fed} times`);
     assert.is(standIn.resetMs, null, "fed, and not reset");
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -5,7 +5,7 @@
  * stands between that answer and the feeding. Nobody but a watchdog ends a host whose agent is dead
  * or hung, so:
  *   - "feed" needs both the core's last wish and its fresh answer not to say "starve";
- *   - it is stopped only when both say "off";
+ *   - it is stopped only when both say "off", and fed on where it cannot be stopped;
  *   - starved, or left by a program that ends, it stays armed, and the host resets.
  *
  * A watchdog is opened at the first "feed", never before: opening counts as feeding.
@@ -55,6 +55,7 @@ export class Fence {
   private fedMs = 0;
   private openFault: string | null = null;
   private feedFault: string | null = null;
+  /** Never taken back: who was not reset once is not trusted to be reset the next time. */
   private deadFault: string | null = null;
   private serviceFault: string | null = null;
   /** An open that was refused for what the device is: it will not change by asking again. */
@@ -126,7 +127,9 @@ export class Fence {
     if (this.wished === "starve" || may === "starve") return;
     if (this.watchdog !== null && (this.wished === "feed" || may === "feed")) return this.feed();
     if (may === "feed") return this.open();
-    if (this.wished === "off") this.disarm();
+    if (this.wished !== "off") return;
+    if (this.watchdog?.canDisarm === false) this.feed();
+    else this.disarm();
   }
 
   private feed(): void {
@@ -170,7 +173,6 @@ export class Fence {
   private disarm(): void {
     this.openFault = null;
     this.feedFault = null;
-    this.deadFault = null;
     this.isRefused = false;
     if (this.watchdog === null) return;
     const fault = this.watchdog.disarm();

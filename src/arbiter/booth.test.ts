@@ -137,6 +137,13 @@ test("the other site has it: denied, and it keeps it", () =>
     assert.is(await kind(booth.holds(request)), "denied");
   }));
 
+test("what another site has is never revoked", () =>
+  withBooth("", async (booth, { has, said }) => {
+    has("10.79.0.2");
+    assert.is(await kind(booth.release(request)), "granted");
+    assert.not(said().some((line) => line.startsWith("revoke")));
+  }));
+
 test("only the list decides: a grant that says well and did nothing is denied", () =>
   withBooth('[ "$1" = grant ] && exit 0', async (booth) => {
     assert.is(await kind(booth.ask(request)), "denied");

@@ -56,6 +56,10 @@ function clientFault(what: string, end: ProgramEnd): string | null {
   }
 }
 
+type Listed =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly why: string };
+
 class Booth {
   private readonly settings: BoothSettings;
   private readonly client: readonly string[];
@@ -105,15 +109,26 @@ class Booth {
     return address === null ? this.nameless() : this.list(address, left);
   }
 
+  /** Revokes only what this site has: booth hands a revocation on to whoever has the ticket. */
   async release(left: Left): Promise<ArbiterAnswer> {
-    const before = await this.holds(left);
-    if (before.kind === "denied") return granted(before.detail);
-    if (before.kind === "unknown") return before;
-    const end = await this.run(["revoke", "-w", this.settings.ticket], left() - listReserveMs);
+    const address = await this.address(left);
+    if (address === null) return this.nameless();
+    const { ticket } = this.settings;
+    const before = await this.listed(left);
+    const found = before.ok ? findTicket(before.text, ticket) : before;
+    if (!found.ok) return unknown(found.why);
+    if (found.ticket.leader !== address) return this.away(await this.list(address, left));
+    const end = await this.run(["revoke", "-w", ticket], left() - listReserveMs);
     const failed = clientFault(this.text("revoke"), end);
-    const after = await this.holds(left);
-    if (after.kind === "denied") return granted(after.detail);
-    return unknown(failed === null ? after.detail : `${after.detail}; ${failed}`);
+    const after = this.away(await this.list(address, left));
+    return after.kind === "granted" || failed === null
+      ? after
+      : unknown(`${after.detail}; ${failed}`);
+  }
+
+  /** A list turned round: what this site has not is given away. */
+  private away({ kind, detail }: ArbiterAnswer): ArbiterAnswer {
+    return kind === "denied" ? granted(detail) : unknown(detail);
   }
 
   private nameless(): ArbiterAnswer {
@@ -127,11 +142,17 @@ class Booth {
     return end.kind === "exited" && end.code === 0 ? ownAddress(end.stdout) : null;
   }
 
-  private async list(address: string, left: Left): Promise<ArbiterAnswer> {
+  private async listed(left: Left): Promise<Listed> {
     const end = await this.run(["list"], Math.min(readLimitMs, left()));
-    const failed = clientFault(this.text("list"), end);
-    if (failed !== null || end.kind !== "exited") return unknown(failed ?? this.text("list"));
-    return judgeList(end.stdout, this.settings.ticket, address, this.nowMs());
+    const why = clientFault(this.text("list"), end);
+    if (end.kind === "exited" && why === null) return { ok: true, text: end.stdout };
+    return { ok: false, why: why ?? this.text("list") };
+  }
+
+  private async list(address: string, left: Left): Promise<ArbiterAnswer> {
+    const listed = await this.listed(left);
+    if (!listed.ok) return unknown(listed.why);
+    return judgeList(listed.text, this.settings.ticket, address, this.nowMs());
   }
 
   get describe(): readonly string[] {

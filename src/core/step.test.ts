@@ -39,8 +39,11 @@ const record = fc
       serial: small,
       term: fc.constantFrom(257n, 513n, 514n, 769n, 770n, 1025n),
       state: fc.constantFrom(1, 1, 1, 2, 3, 4, 5),
-      role: fc.constantFrom(0, 1, 2, 3),
-      flags: fc.constantFrom(0, 2, 32),
+      role: fc.constantFrom(0, 1, 2, 3, 4, 5),
+      flags: fc.constantFrom(0, 2, 4, 32, 1 + 64, 128),
+      lockEpoch: fc.constantFrom(0, 1, 2),
+      handoverTerm: fc.constantFrom(0n, 0n, 0n, 514n, 770n, 769n),
+      handoverSite: fc.constantFrom(0, 1, 2),
     },
     { noNullPrototype: true },
   )
@@ -89,7 +92,11 @@ const partial: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc.constantFrom("east", "west").map((mirror) => ({ kind: "failed-read", mirror })),
   record.map((each) => ({ kind: "sibling", record: each })),
   fc.tuple(fc.boolean(), fc.nat(3)).map(([force, id]) => ({ kind: "takeover", id, force })),
-  fc.tuple(fc.constantFrom(257n, 514n, 770n, 1026n), fc.boolean()).map(([term, ok]) => ({ kind: "term-stored", term, ok })),
+  fc.tuple(fc.constantFrom(257n, 514n, 770n, 1026n), fc.boolean(), fc.boolean(), fc.boolean()).map(([term, ok, halfDone, serving]) => ({ kind: "term-stored", durable: { term, halfDone, serving, grantedTerm: 0n, grantedSite: 0 }, ok })),
+  fc.constant({ kind: "tick" }),
+  fc.bigInt({ min: 0n, max: 40n }).map((afterSerial) => ({ kind: "looked", mirror: "west", afterSerial })),
+  fc.nat(3).map((id) => ({ kind: "switchover", id, to: "osaka", repair: false })),
+  fc.tuple(fc.constantFrom("data-taken", "data-checked"), fc.constantFrom(257n, 514n), fc.boolean()).map(([kind, term, ok]) => ({ kind, term, ok, detail: "x" })),
   fc.bigInt({ min: 0n, max: 40n }).map((serial) => ({ kind: "published", mirror: "west", serial })),
   fc.tuple(fc.constantFrom("takeover", "superseded", "verdict"), fc.boolean()).map(([hook, ok]) => ({ kind: "hook-ended", hook, ok, detail: "x" })),
   fc.tuple(fc.constantFrom({ kind: "network" }, { kind: "mirror", name: "east" }, { kind: "host", name: "tokyo-1" }, { kind: "host", name: "osaka-1" }), fc.boolean()).map(([target, on]) => ({ kind: "switch", target, on })),
@@ -198,14 +205,16 @@ test("nobody becomes active by silence, by a beat, a pair state, a switch or a r
   assert.ok(seen >= 2, `the property was put to the test (${seen} times)`);
 });
 
-test("a standby becomes active by a command, or after a sibling, and by nothing else", () => {
+test("a standby begins by a command, after a sibling, or by a term given to it, and by nothing else", () => {
   const withoutCommand = inputs.map((some) =>
     some.filter(({ kind }) => kind !== "takeover" && kind !== "sibling"),
   );
   fc.assert(
     fc.property(withoutCommand, (some) => {
       walk(setups[1] as Setup, some, (before, input, after) => {
-        if (before.role === "standby") assert.is(after.role, "standby", input.kind);
+        if (before.role !== "standby" || after.role === "standby") return;
+        assert.is(after.role, "transitioning", input.kind);
+        assert.is(after.takeover?.by, "handover", "a term that was given to us");
       });
     }),
     { numRuns: 1000, seed },
@@ -221,10 +230,11 @@ test("every command is answered once, or still under way", () => {
       for (const input of some) {
         const result = step(state, input);
         state = result.state;
-        if (input.kind === "takeover") asked += 1;
+        if (input.kind === "takeover" || input.kind === "switchover") asked += 1;
         answered += result.actions.filter(({ kind }) => kind === "answer").length;
       }
-      assert.is(asked, answered + (state.takeover ? 1 : 0));
+      const underWay = state.takeover?.by === "operator" || state.handover !== null;
+      assert.is(asked, answered + (underWay ? 1 : 0));
     }),
     { numRuns: 1000, seed },
   );

@@ -37,6 +37,7 @@ import { seeSibling } from "./step/siblings.ts";
 import { settleStandby } from "./step/standby.ts";
 import { beginByRight, beginTakeover, receive } from "./step/takeover-begin.ts";
 import { settleWitness } from "./step/witness.ts";
+import { noteWitnessWrite, renewByVolume } from "./step/witness-volume.ts";
 import { pairChanged, seeSignal, settleSignals } from "./step/signal.ts";
 import { requestSignal } from "./step/signal-request.ts";
 import { type Action, type Input, networkPath, type State, type Step } from "./step/state.ts";
@@ -155,6 +156,7 @@ function seen(before: State, state: State, input: SeenInput): Step {
       return chain(
         state,
         (s) => seeMirror(s, input),
+        (s) => only(renewByVolume(s, input)),
         (s) => judgeAll(before, s, input.mirror),
         (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
         settleRight,
@@ -225,6 +227,7 @@ function durableNow(state: State, { durable, ok }: Extract<Input, { kind: "term-
     ...state,
     storingServing: state.storingServing && !durable.serving,
     servingStored: isServing ? ok : state.servingStored,
+    storeFailedMs: ok ? null : state.nowMs,
     grantStored: ok ? durable.grantedTerm : state.grantStored,
   };
 }
@@ -307,6 +310,7 @@ function published(state: State, input: Extract<Input, { kind: "published" }>): 
   return chain(
     state,
     (s) => noteWritten(s, input.mirror),
+    (s) => only(noteWitnessWrite(s, input)),
     (s) => recordPublished(s, input),
   );
 }

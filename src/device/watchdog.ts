@@ -28,6 +28,8 @@ export type Watchdog = {
   readonly identity: string;
   /** How long it waits for food, as read back; a pipe is believed what was wished. */
   readonly limitMs: number;
+  /** False where its driver has nowayout: once open it runs until the machine resets. */
+  readonly canDisarm: boolean;
   /** Why it could not be fed; null when it was. */
   feed(): string | null;
   /** Stops it and gives it back. Why it runs on all the same; null when it is stopped. */
@@ -134,6 +136,7 @@ class Opened implements Watchdog {
   readonly path: string;
   readonly identity: string;
   readonly limitMs: number;
+  readonly canDisarm: boolean;
   private readonly structure: Buffer;
   private readonly feedCall: () => number;
   private readonly closeCall: () => number;
@@ -155,6 +158,7 @@ class Opened implements Watchdog {
     this.feedCall = calls.feed;
     this.closeCall = calls.close;
     this.runsOn = runsOn;
+    this.canDisarm = runsOn === null;
     this.identity = kind === "pipe" ? "pipe" : identityIn(structure);
   }
 

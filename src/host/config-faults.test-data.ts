@@ -246,7 +246,7 @@ export const expectedFaults: Readonly<Record<string, readonly string[]>> = {
   ],
   "witness-without-site": [
     '-: fencing.watchdog: missing; under policy "witness" a host that stalls must be reset, else two sites may be active: add watchdog = "/dev/watchdog0" to [fencing], or write policy = "operator"',
-    '2: policy: "witness" needs a third site: add [[sites]] with role = "witness" and one host, or write policy = "lease"',
+    '2: policy: "witness" needs a third site: add [[sites]] with role = "witness" and one host, or two [[mirrors]] with witness = true, one each way, or write policy = "lease"',
     '9: hooks.superseded: missing; under policy "witness" it is the stop hook, run before the lease ends: add superseded = ["/usr/local/sbin/stop-service"] to [hooks]',
   ],
   "wrong-type": [

@@ -80,6 +80,7 @@ export const knownKeys = {
     "enabled",
     "installed",
     "answer_signals",
+    "witness",
     "pair",
   ],
   "[mirrors.pair]": ["provider", "writer", "reader", ...pairKeys],

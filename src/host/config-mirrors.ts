@@ -38,6 +38,7 @@ function readMirror(reading: Reading, table: TableNode, label: string): MirrorDr
     enabled: section.flag("enabled", true),
     installed: section.flag("installed", true),
     answerSignals: section.flag("answer_signals", false),
+    witness: section.flag("witness", false),
     pair: readPair(reading, section, "mirrors"),
   };
 }
@@ -80,8 +81,24 @@ export function checkEnds(
   }
 }
 
+/** One volume that both sites reach: nothing copies it, so there is no pair to ask. */
+function checkWitnessVolume(
+  reading: Reading,
+  { label, pair, pvolWwid, svolWwid }: MirrorDraft,
+): void {
+  if (pair && pair.provider !== "none") {
+    const message = "a witness volume is not copied; remove [mirrors.pair], or witness = true";
+    reading.fault(`${label}.pair`, message);
+  }
+  if (pvolWwid !== null && svolWwid !== null && pvolWwid !== svolWwid) {
+    const message = "a witness volume is one volume at both sites; make svol_wwid the pvol_wwid";
+    reading.fault(`${label}.svol_wwid`, message);
+  }
+}
+
 function checkVolumesDiffer(reading: Reading, mirror: MirrorDraft): void {
   const { label, pvol, svol, pvolWwid, svolWwid } = mirror;
+  if (mirror.witness === true) return checkWitnessVolume(reading, mirror);
   if (pvol === null || pvol !== svol) return;
   if (pvolWwid !== null && svolWwid !== null && pvolWwid !== svolWwid) return;
   const message = `${shown(svol)} is the pvol too; name the copy, or pin both by _wwid`;
@@ -113,9 +130,9 @@ export function checkVolumesUsedOnce(reading: Reading, pairs: readonly VolumePai
 }
 
 function checkIdentities(reading: Reading, mirrors: readonly MirrorDraft[]): void {
-  const wwids = mirrors.flatMap(({ label, pvolWwid, svolWwid }) => [
+  const wwids = mirrors.flatMap(({ label, pvolWwid, svolWwid, witness }) => [
     { field: `${label}.pvol_wwid`, value: pvolWwid },
-    { field: `${label}.svol_wwid`, value: svolWwid },
+    ...(witness === true ? [] : [{ field: `${label}.svol_wwid`, value: svolWwid }]),
   ]);
   refuseRepeats(reading, wwids, "each volume has an identity of its own");
 }

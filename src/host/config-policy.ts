@@ -39,12 +39,32 @@ export type PolicyUse = {
 
 const orOperator = 'or write policy = "operator"';
 
+/** From one site to the other and back, and nothing else. */
+const hasBothWays = (volumes: readonly MirrorDraft[]): boolean => {
+  const [first, second] = volumes;
+  return (
+    volumes.length === 2 && first?.writer === second?.reader && first?.reader === second?.writer
+  );
+};
+
 function checkWitness(reading: Reading, root: Section, use: PolicyUse): void {
   const { policy, sites, networkEnabled } = use;
   const witness = sites.find((site) => site.role === "witness");
+  const volumes = use.mirrors.filter((mirror) => mirror.witness === true);
   if (policy === "witness" && !witness && sites.every((site) => site.role !== null)) {
-    const add = 'add [[sites]] with role = "witness" and one host';
+    if (hasBothWays(volumes)) return;
+    const add =
+      'add [[sites]] with role = "witness" and one host, or two [[mirrors]] with witness = true, ' +
+      "one each way";
     root.fault("policy", `"witness" needs a third site: ${add}, or write policy = "lease"`);
+  }
+  for (const { label } of policy === "witness" ? [] : volumes) {
+    const message = `true is of no use under policy "${policy}"; remove it`;
+    reading.fault(`${label}.witness`, message);
+  }
+  if (policy === "witness" && witness && volumes.length > 0) {
+    const message = "true, but there is a witness site too; keep one of the two";
+    reading.fault(`${volumes[0]?.label}.witness`, message);
   }
   if (policy !== "witness" && witness) {
     const message = `"witness" is of no use under policy "${policy}"`;
@@ -72,7 +92,9 @@ function checkMirrors(root: Section, { policy, sites, mirrors }: PolicyUse): voi
     [other, one],
   ];
   for (const [writer, reader] of ways) {
-    const way = mirrors.filter((mirror) => mirror.writer === writer && mirror.reader === reader);
+    const way = mirrors.filter(
+      (mirror) => mirror.writer === writer && mirror.reader === reader && mirror.witness !== true,
+    );
     if (way.some((mirror) => mirror.enabled === true)) continue;
     const why = `policy "${policy}" needs two heartbeat mirrors, one each way`;
     const found = `${way.length > 0 ? "no enabled one" : "none"} goes from ${writer} to ${reader}`;

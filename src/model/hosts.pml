@@ -16,13 +16,13 @@
 #define ON 1
 #define FENCED 2
 
-bit alive[2] = 1, mayFeed[2], taken = 0;
+bit alive[2] = 1, mayFeed[2], solo[2], taken = 0;
 byte serve[2], lease[2] = NONE, dog[2];
 /* the decider: what it knows of each, and one wait for all */
 bit viewOld[2], seenGuard[2];
 byte viewAge[2] = NONE, wait = 0;
 /* records under way: from each, to each */
-bit sent[2], sentOld[2], echoes[2], echoOld[2];
+bit sent[2], sentOld[2], guarded[2], echoes[2], echoOld[2];
 byte sentAge[2], echoAge[2] = NONE;
 
 #ifdef ONEWAIT                            /* the wait looks at host 0 alone */
@@ -37,22 +37,23 @@ byte sentAge[2], echoAge[2] = NONE;
 #endif
 #define mayTick(i) (serve[i] == OFF || dog[i] < TWD)
 
-inline clearSent(by) { sent[by] = 0; sentOld[by] = 0; sentAge[by] = 0 }
+inline clearSent(by) { sent[by] = 0; sentOld[by] = 0; guarded[by] = 0; sentAge[by] = 0 }
 inline clearEcho(to) { echoes[to] = 0; echoOld[to] = 0; echoAge[to] = NONE }
-inline down(i) { alive[i] = 0; serve[i] = OFF; dog[i] = 0; mayFeed[i] = 0; lease[i] = NONE }
+inline down(i) { alive[i] = 0; serve[i] = OFF; dog[i] = 0; mayFeed[i] = 0; lease[i] = NONE; solo[i] = 0 }
 
 proctype host(byte i) {
 end: do
-  :: RULE("writes a record", alive[i]) clearSent(i); sent[i] = 1 }
+  :: RULE("writes a record", alive[i]) clearSent(i); sent[i] = 1; guarded[i] = !solo[i] }
   :: RULE("reads its grant", alive[i] && echoes[i])
        if :: !echoOld[i] && echoAge[i] < lease[i] -> lease[i] = echoAge[i] :: else fi;
+       if :: lease[i] < TL -> solo[i] = 0 :: else fi;
        clearEcho(i) }
   :: RULE("active: by its own lease", alive[i] && serve[i] == OFF && lease[i] < TL)
        serve[i] = ON; dog[i] = 0; mayFeed[i] = 0; assert(!taken) }
   :: RULE("checks its lease: may feed the watchdog",
-          alive[i] && serve[i] == ON && !mayFeed[i] && lease[i] < TL)
+          alive[i] && serve[i] == ON && !mayFeed[i] && (lease[i] < TL || solo[i]))
        mayFeed[i] = 1 }
-  :: RULE("fenced: its lease is over", alive[i] && serve[i] == ON && !mayFeed[i] && lease[i] >= TL)
+  :: RULE("fenced: its lease is over", alive[i] && serve[i] == ON && !mayFeed[i] && lease[i] >= TL && !solo[i])
        serve[i] = FENCED }
   :: RULE("feeds the watchdog", alive[i] && mayFeed[i]) dog[i] = 0; mayFeed[i] = 0 }
   :: RULE("stopped, and that is verified", alive[i] && serve[i] == FENCED)
@@ -67,7 +68,8 @@ end: do
 
   /* the decider's part for host i */
   :: RULE("is read by the decider", sent[i])
-       viewAge[i] = sentAge[i]; viewOld[i] = (sentAge[i] < TL && sentOld[i]); seenGuard[i] = 1;
+       viewAge[i] = sentAge[i]; viewOld[i] = (sentAge[i] < TL && sentOld[i]); 
+       if :: guarded[i] -> seenGuard[i] = 1 :: else fi;
        if :: counts(i) -> wait = 0 :: else fi; clearSent(i) }
   :: RULE("its record is lost", sent[i]) clearSent(i) }
   :: RULE("is granted by the decider", !taken && viewAge[i] < TL)
@@ -102,4 +104,8 @@ end: do
   od
 }
 
-init { atomic { run host(0); run host(1); run decider(); run clock() } }
+/* Host 1 may serve already without a lease, by a RENOUNCED that stood before. */
+init { atomic {
+  if :: serve[1] = ON; solo[1] = 1 :: skip fi;
+  run host(0); run host(1); run decider(); run clock()
+} }

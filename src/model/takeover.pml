@@ -4,7 +4,7 @@
  * Only the tick and the watchdog are urgent: all else may wait, so a hang is a process that is not
  * scheduled. Times are whole ticks; ages saturate at TL, where they renew nothing.
  * Sizes: TL lease, TWD watchdog, TW wait of the standby, CMAX highest term counter.
- * Variants: QUIESCE, ATTEST, RESUME, DRIFT=K. All other flags are mistakes (src/tooling/model.mjs).
+ * Variants: QUIESCE, ATTEST, RESUME, NORENOUNCE, NOFORCE, DRIFT=K. All other flags are mistakes (src/tooling/model.mjs).
  */
 #include "step.h"
 #ifndef TL
@@ -301,19 +301,23 @@ end: do
 #endif
 
   /* the standby */
+#ifndef NORENOUNCE
   :: RULE("renounces: will not take over", alive[i] && standby(i) && !renouncing[i])
        MARK(E_RENOUNCE, i, term[i]);
        renouncing[i] = 1; seenGuard[i] = 0; wait[i] = 0; voidEchoes(i) }
   :: RULE("renounces no longer", alive[i] && renouncing[i])
        MARK(E_GRANT, i, term[i]);
        renouncing[i] = 0; wait[i] = 0; voidEchoes(i) }
+#endif
   :: RULE("closing: it waited, and saw the guard",
           alive[i] && standby(i) && !renouncing[i] && term[i]/2 < CMAX &&
           ((wait[i] >= TW && guardSeen(i)) || seenQuiesced[i]))
        MARK(E_CLOSING, i, term[i]); step[i] = CLOSING; wait[i] = TW }
+#ifndef NOFORCE
   :: RULE("closing: forced, and waits from now",
           alive[i] && standby(i) && !renouncing[i] && term[i]/2 < CMAX && forcible(i))
        MARK(E_CLOSING, i, term[i]); step[i] = CLOSING; wait[i] = 0 }
+#endif
   :: RULE("raises the term", alive[i] && step[i] == CLOSING) raise(i) }
   :: RULE("active: its takeover is done", alive[i] && step[i] == RAISED && wait[i] >= TW) begin(i) }
 #ifdef RESUMESOLO

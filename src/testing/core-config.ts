@@ -29,6 +29,8 @@ export type SitesWish = {
   readonly uninstalled?: readonly string[];
   /** Mirrors whose pairs answer signals; with it, all mirrors have a provider. */
   readonly answering?: readonly string[];
+  /** Mirrors that are volumes at a third site. */
+  readonly witnessVolumes?: readonly string[];
   readonly network?: boolean;
   readonly takeoverHook?: boolean;
   readonly timing?: Partial<Timing>;
@@ -91,6 +93,7 @@ function mirrorOf(name: string, way: string, wish: SitesWish): MirrorConfig {
     enabled: true,
     installed: !wish.uninstalled?.includes(name),
     answerSignals: wish.answering?.includes(name) ?? false,
+    witness: wish.witnessVolumes?.includes(name) ?? false,
     pair: wish.answering
       ? { provider: "embedded", writer: pairEnd, reader: pairEnd }
       : { provider: "none" },

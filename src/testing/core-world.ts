@@ -153,6 +153,8 @@ export class Agent {
   rate = 1;
   /** Newest serial of ours that is durable, by mirror. */
   readonly lastWritten = new Map<string, bigint>();
+  /** How long its agent stalls between a check of the lease and the feeding that follows. */
+  feedStallMs = 0;
   /** When its watchdog was fed last, in true time; null while it is not armed. */
   fedMs: number | null = null;
 
@@ -691,7 +693,11 @@ export class World {
   #feed(agent: Agent): void {
     this.apply(agent, { kind: "tick", nowMs: this.nowMs });
     if (watchdogWish(agent.state) === "off") agent.fedMs = null;
-    if (this.#feeds(agent)) this.#arm(agent);
+    if (!this.#feeds(agent)) return;
+    if (agent.feedStallMs === 0) return this.#arm(agent);
+    this.#for(agent, this.nowMs + agent.feedStallMs, () => {
+      if (agent.fedMs !== null) this.#arm(agent);
+    });
   }
 
   #feeds(agent: Agent): boolean {

@@ -75,6 +75,7 @@ function mirrorLines(mirror: MirrorConfig): readonly Line[] {
     enabled: mirror.enabled,
     installed: mirror.installed,
     answer_signals: mirror.answerSignals,
+    witness: mirror.witness,
   });
 }
 

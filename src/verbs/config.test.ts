@@ -269,6 +269,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
         enabled: (isTwo && index < 2) || flag(index + 4),
         installed: flag(index + 5),
         answerSignals: flag(index + 6),
+        witness: false,
         pair: flag(index + 8)
           ? { provider: "embedded", writer: copyEnd("/run/w.sock"), reader: copyEnd("/run/r.sock") }
           : { provider: "none" },

@@ -113,6 +113,8 @@ export type MirrorConfig = {
   readonly installed: boolean;
   /** Its writing site may split its pair for a moment, to answer a signal of the reading one. */
   readonly answerSignals: boolean;
+  /** One volume at a third site that both reach: no remote copy, and a witness by what it shows. */
+  readonly witness: boolean;
   readonly pair: PairConfig;
 };
 

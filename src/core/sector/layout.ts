@@ -151,7 +151,12 @@ export const recordLayout = checkLayout(
     { name: "renouncedTerm", at: 0x090, kind: "u64", note: "term in which takeover is renounced" },
     { name: "renouncedNonce", at: 0x098, kind: "u64", note: "the peer's nonce that it answers" },
     { name: "handoverTerm", at: 0x0a0, kind: "u64", note: "term that is given; 0 without" },
-    { name: "handoverSite", at: 0x0a8, kind: "u8", note: "id of the site it is given to" },
+    {
+      name: "handoverSite",
+      at: 0x0a8,
+      kind: "u8",
+      note: "id of the site it is, or will be, given to",
+    },
     { name: "echoSectors", at: 0x0a9, kind: "u8", note: "echo sectors that follow in this block" },
     { name: "echoPeers", at: 0x0aa, kind: "u16", note: "peers echoed, here and in echo blocks" },
     { name: "timingDigest", at: 0x0ac, kind: "u32", note: "CRC32C of the timings; see docs" },

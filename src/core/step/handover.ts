@@ -288,10 +288,15 @@ function followed(state: State, handover: Handover): Step {
   );
 }
 
-/** What the record of a giver says until the other site is active. */
+/**
+ * What the record of a giver says until the other site is active. The site alone, without a term:
+ * it is about to be given, and the other hosts of our site stop their service too.
+ */
 export function givenTerm(state: State): { readonly term: bigint; readonly site: number } {
-  const { given } = state;
-  if (!given || given.term !== state.term) return { term: 0n, site: 0 };
+  const { given, handover } = state;
+  if (!given || given.term !== state.term) {
+    return { term: 0n, site: handover ? siteIdOf(state, handover.to) : 0 };
+  }
   return { term: given.term, site: siteIdOf(state, given.site) };
 }
 

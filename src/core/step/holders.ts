@@ -1,5 +1,6 @@
 /** Hosts of other sites that may hold the service, and what their fresh records say of our term. */
 import { ownerOf } from "../decision.ts";
+import { states } from "../sector/layout.ts";
 import { peerBeats } from "./commands.ts";
 import type { Peer, State } from "./state.ts";
 
@@ -44,3 +45,13 @@ export function peersConfirm(state: State): boolean {
   const holders = possibleHolders(state);
   return holders.length > 0 && holders.every((peer) => peer.enabled && confirms(state, peer));
 }
+
+/** Whether the term was given to us, by the word of a host of the site that had it. */
+export const isGivenToUs = (state: State): boolean =>
+  ownsTerm(state) &&
+  possibleHolders(state).some(
+    ({ word }) =>
+      word?.state === states.handover &&
+      word.handoverTerm === state.term &&
+      word.handoverSite === state.ownSiteId,
+  );

@@ -39,7 +39,7 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
   const { renounced } = state.waiting;
   const newest = state.peers.find(({ word }) => word?.term === state.term)?.word;
   return {
-    state: stateCode(state, given.site !== 0),
+    state: stateCode(state, given.term !== 0n),
     role: roles[state.role],
     failureClass: 0,
     flags: flagsOf(state),
@@ -57,7 +57,7 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     renouncedTerm: renounced === null ? 0n : state.term,
     renouncedNonce: renounced === null ? 0n : (newest?.nonce ?? 0n),
     handoverTerm: given.term > 0n ? given.term : granted.term,
-    handoverSite: given.term > 0n ? given.site : granted.site,
+    handoverSite: given.site === 0 ? granted.site : given.site,
     timingDigest: state.timingDigest,
     ...commandsOf(state),
     hostName: own.name,

@@ -6,6 +6,7 @@
 import {
   type Config,
   type HostConfig,
+  isLeased,
   type MirrorConfig,
   ownHost,
   ownSite,
@@ -23,7 +24,7 @@ import type { Peer, Staged, State } from "./state.ts";
  * device and no address, which may differ from host to host. Its CRC32C is the digest.
  */
 export function sharedConfigBytes(config: Config): Uint8Array {
-  const { cluster, policy, generation, timing, sites, mirrors } = config;
+  const { cluster, policy, generation, timing, sites, mirrors, dataGroups, takeover } = config;
   const text = JSON.stringify([
     cluster,
     policy,
@@ -36,7 +37,9 @@ export function sharedConfigBytes(config: Config): Uint8Array {
       quorum,
       hosts.map((host) => [host.name, host.slot, host.beacon, host.enabled]),
     ]),
-    mirrors.map(({ name, writer, reader }) => [name, writer, reader]),
+    mirrors.map(({ name, writer, reader, witness }) => [name, writer, reader, witness]),
+    dataGroups.map(({ name, id, writer, reader }) => [name, id, writer, reader]),
+    takeover.local,
   ]);
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }
@@ -48,6 +51,8 @@ export const digestName = (digest: number): string =>
 const hostsOf = (config: Config): readonly HostConfig[] =>
   config.sites.flatMap(({ hosts }) => hosts);
 
+const lockTime = ({ policy, timing }: Config): number => (isLeased(policy) ? timing.lockMs : 0);
+
 /** What needs a restart; by the key of the configuration. */
 function restartKey(now: Config, next: Config): string | null {
   const address = (config: Config): string => JSON.stringify(ownHost(config).address);
@@ -58,10 +63,14 @@ function restartKey(now: Config, next: Config): string | null {
     ["run_folder", now.runFolder, next.runFolder],
     ["state_folder", now.stateFolder, next.stateFolder],
     ["network", now.networkEnabled, next.networkEnabled],
+    // What serves without a lease cannot be put under one while it serves, nor the other way.
+    ["policy", isLeased(now.policy), isLeased(next.policy)],
     ["data_devices", now.dataDevices, next.dataDevices],
     ["journal_bytes_max", now.journalBytesMax, next.journalBytesMax],
     ["hooks", now.hooks, next.hooks],
     ["policy", now.policy, next.policy],
+    // A sibling that goes by a shorter one would claim beside the holder.
+    ["timing.lock_ms", lockTime(now), lockTime(next)],
     ["takeover", now.takeover, next.takeover],
     ["fencing", now.fencing, next.fencing],
     ["data", now.dataGroups, next.dataGroups],
@@ -183,6 +192,17 @@ function carriedPeer(state: State, fresh: Peer): Peer {
   return known ? { ...known, host: fresh.host, sightings } : { ...fresh, sightings };
 }
 
+/**
+ * A shorter lease holds at once, a longer one from the first grant by the new timings. A standby
+ * has seen no guard yet of an owner that goes by them, and waits anew.
+ */
+function rightUnder(state: State, { timing }: Config): Pick<State, "lease" | "waiting"> {
+  const { lease, waiting, clocks, serial } = state;
+  const limitMs = Math.min(lease.limitMs, timing.leaseMs);
+  const anew = { sinceMs: clocks.shortMs, guards: {}, floorSerial: serial, ripe: false };
+  return { lease: { ...lease, limitMs }, waiting: { ...waiting, ...anew } };
+}
+
 /** The state under the staged configuration; all that is known of what stays is kept. */
 export function reconfigured(state: State, staged: Staged): State {
   const { config, timingDigest, digest } = staged;
@@ -208,6 +228,7 @@ export function reconfigured(state: State, staged: Staged): State {
     Object.fromEntries(Object.entries(record).filter(([key]) => keep(key)));
   return {
     ...state,
+    ...rightUnder(state, config),
     config,
     timingDigest,
     configDigest: digest,

@@ -25,6 +25,8 @@ export type Lease = {
   readonly limitMs: number;
   /** This host may be active without a lease: it took the term, or takeover was renounced. */
   readonly solo: boolean;
+  /** Newest record of ours that is durable on a witness volume, and since when (monotonic). */
+  readonly volumeWritten: { readonly serial: bigint; readonly atMs: number } | null;
   /** Highest lock epoch seen of each granting site: an older decider's word is void. */
   readonly epochs: Readonly<Record<string, number>>;
 };
@@ -44,6 +46,8 @@ export type Waiting = {
   readonly ripe: boolean;
   /** Since when the witness is asked, as the serial of our first such record; null: it is not. */
   readonly claimSerial: bigint | null;
+  /** Short clock: since when that claim is durable on a witness volume; null: it is not. */
+  readonly claimDurableMs: number | null;
 };
 
 export type SiblingClaim = {

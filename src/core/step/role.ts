@@ -6,12 +6,12 @@
 import type { CoreEvent } from "../base/event.ts";
 import { asksArbiter, holdsArbiter } from "../base/config.ts";
 import { nextRole, type RoleChange } from "../decision.ts";
-import { ownsTerm, peersConfirm } from "./holders.ts";
+import { isGivenToUs, ownsTerm, peersConfirm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { hasLocalRight, isGuarded, isStopDue, leaseLeftMs } from "./lease.ts";
 import { agedSiblings, siblingChange, siblingHandsOver } from "./siblings.ts";
 import { hookFacts } from "./takeover.ts";
-import { storeTerm } from "./term.ts";
+import { mayStoreAgain, storeTerm } from "./term.ts";
 import type { Action, State, Step } from "./state.ts";
 
 /** A stop hook that failed is run again after this. */
@@ -38,11 +38,15 @@ function mustStop(state: State): string | null {
 
 /** Whether the other site's word, or the lease, lets this host begin to serve. */
 function mayBegin(state: State): boolean {
-  if (state.halfDone || state.beacon || siblingHandsOver(state)) return false;
+  if (state.halfDone || state.beacon || siblingHandsOver(state) || isGivenToUs(state)) return false;
   if (!isArmed(state)) {
     const allowed = !holdsArbiter(state.config.policy) || state.arbiter.answer === "granted";
-    return allowed && (state.role === "stopped" || peersConfirm(state));
+    // What was stopped in this very term nobody else took; what ended with another term may be taken.
+    const paused = state.role === "stopped" && state.activeIn === state.term;
+    return allowed && (paused || peersConfirm(state));
   }
+  // An agent that is being stopped leaves no service behind that nobody fences.
+  if (state.stopping) return false;
   const leased = leaseLeftMs(state) > state.config.timing.stopMs || state.lease.solo;
   return leased && hasLocalRight(state) && state.watchdogFault === "";
 }
@@ -52,7 +56,9 @@ const waits = ({ role }: State): boolean => role === "starting" || role === "sto
 /** That the service may run here is durable before it may. */
 function settleServing(state: State): Step {
   const wants = isArmed(state) && ownsTerm(state) && waits(state) && mayBegin(state);
-  if (!wants || state.servingStored || state.storingServing) return nothing(state);
+  if (!wants || state.servingStored || state.storingServing || !mayStoreAgain(state)) {
+    return nothing(state);
+  }
   return {
     state: { ...state, storingServing: true },
     actions: [storeTerm(state, { serving: true })],
@@ -119,7 +125,10 @@ function enterRole(before: State, { role, reason }: RoleChange): Step {
   const state: State = { ...before, role, roleReason: reason };
   switch (role) {
     case "active":
-      return { ...becameActive(before, state, reason), events: [event] };
+      return {
+        ...becameActive(before, { ...state, activeIn: state.term }, reason),
+        events: [event],
+      };
     case "fenced":
       return withEvent(event, stopService(before, state, reason));
     case "standby":
@@ -137,9 +146,12 @@ const withEvent = (event: CoreEvent, step: Step): Step => ({
 
 /** The init system starts the service of a host that was booted; what we stopped we start again. */
 function becameActive(before: State, state: State, reason: string): Step {
-  const servesHere = !state.siblingActive;
+  const wasStopped = before.role === "stopped";
+  // Without leases a host is called active after a sibling too. Under them each serves by its own
+  // right, and is fenced: the gate opens on each.
+  const servesHere = isArmed(state) || wasStopped || !state.siblingActive;
   const next: State = { ...state, servesHere, serviceMayRun: servesHere || state.serviceMayRun };
-  const starts = before.role === "stopped" || (state.config.takeover.local && servesHere);
+  const starts = wasStopped || (state.config.takeover.local && servesHere);
   if (!starts || !state.config.hooks.takeover) return nothing(next);
   const facts = hookFacts(before, "active", reason);
   return { state: next, actions: [{ kind: "run-hook", hook: "takeover", facts }], events: [] };

@@ -81,6 +81,7 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
     staged: record.stagedDigest,
     keys,
     flags: record.flags,
+    handoverSite: record.handoverSite,
   };
   const siblings = { ...before.siblings, [record.hostName]: sibling };
   const claimed = seeClaim({ ...before, siblings }, record.hostName, record);
@@ -113,7 +114,7 @@ export function siblingHandsOver(state: State): boolean {
       sibling.term === state.term &&
       ownsTerm(state) &&
       sibling.role === roles.transitioning &&
-      (sibling.flags & recordFlags.closing) !== 0,
+      sibling.handoverSite !== 0,
   );
 }
 

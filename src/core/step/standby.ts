@@ -10,6 +10,7 @@ import { ownerHosts, ownsTerm, siteOf } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { claimsLock, lockHeld, needsLock } from "./lock.ts";
 import { recordPairs } from "./need-text.ts";
+import { claimLeftMs, hasWitnessVolumes } from "./witness-volume.ts";
 import type { Waiting } from "./right-state.ts";
 import type { Peer, State, Step } from "./state.ts";
 
@@ -37,12 +38,14 @@ export function heedOwner(state: State, { host, siteId, word, echo }: Peer): Sta
   const isOn = (word.flags & recordFlags.guard) !== 0;
   const { [host.name]: known, ...others } = waiting.guards;
   if (!isOn) return { ...state, waiting: { ...heard, guards: others } };
+  const sameTiming =
+    word.timingDigest === state.timingDigest && word.generation === BigInt(state.config.generation);
+  // Who goes by other times is not bound by the wait that is counted here.
+  if (!sameTiming) return { ...state, waiting: { ...heard, guards: others } };
   const proves =
     echo?.incarnation === state.incarnation &&
     echo.writtenSerial === word.serial &&
-    echo.serial > waiting.floorSerial &&
-    word.timingDigest === state.timingDigest &&
-    word.generation === BigInt(state.config.generation);
+    echo.serial > waiting.floorSerial;
   if (!proves || known === word.incarnation) return { ...state, waiting: heard };
   return { ...state, waiting: { ...heard, guards: { ...others, [host.name]: word.incarnation } } };
 }
@@ -92,9 +95,21 @@ function waitNeed(state: State): Need {
 }
 
 function witnessNeed(state: State): Need {
+  if (hasWitnessVolumes(state.config)) return claimNeed(state);
   const { witnessed } = state.waiting;
   const text = witnessed ? "the witness grants it" : "the witness has not granted it";
   return { id: "witness", met: witnessed, text };
+}
+
+function claimNeed(state: State): Need {
+  const leftMs = claimLeftMs(state);
+  const text =
+    leftMs <= 0
+      ? "our claim stood on the witness volume for the whole wait"
+      : Number.isFinite(leftMs)
+        ? `our claim stands on the witness volume; ${Math.ceil(leftMs)} ms to go`
+        : "no claim of ours stands on the witness volume";
+  return { id: "witness", met: leftMs <= 0, text };
 }
 
 /** Everything that an automatic takeover under a lease needs, but for the verdict. */
@@ -180,12 +195,18 @@ function settleRenouncing(state: State, events: CoreEvent[]): State {
 /** The witness is asked when nothing else is missing. */
 function settleClaim(state: State, unmet: readonly Need[]): State {
   if (state.config.policy !== "witness") return state;
-  const asks = unmet.every(({ id }) => id === "witness");
+  const passive = hasWitnessVolumes(state.config);
+  // A claim there keeps the owner from renewing: it is made when the owner is silent, not before.
+  const waits = new Set(passive ? ["witness", "wait"] : ["witness"]);
+  const row = state.groups[siteOf(state, state.term)]?.row;
+  const isSilent = !passive || row === "8" || row === "9";
+  const asks = isSilent && unmet.every(({ id }) => waits.has(id));
   const { waiting } = state;
   if (asks === (waiting.claimSerial !== null)) return state;
   // A grant is of use only while it is asked for: a witness that lost its memory looks for that.
   const claimSerial = asks ? state.serial + 1n : null;
-  return { ...state, waiting: { ...waiting, claimSerial, witnessed: asks && waiting.witnessed } };
+  const witnessed = asks && waiting.witnessed;
+  return { ...state, waiting: { ...waiting, claimSerial, witnessed, claimDurableMs: null } };
 }
 
 /** The witness's newest record: whether it grants us the term. */

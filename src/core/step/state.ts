@@ -197,6 +197,8 @@ export type State = {
   readonly siblingActive: boolean;
   /** Active by our own doing, not because a sibling is. */
   readonly servesHere: boolean;
+  /** The term in which this host was active last since its start; 0 where it was not. */
+  readonly activeIn: bigint;
   /** The service was started here, or may have been, and no stop of it is verified. */
   readonly serviceMayRun: boolean;
   /** Monotonic: when a stop hook that failed is run again; null while it runs, or need not. */
@@ -217,6 +219,8 @@ export type State = {
   readonly servingStored: boolean;
   /** That is on its way to the local disk. */
   readonly storingServing: boolean;
+  /** When the local disk last refused to store; null where the last time went well. */
+  readonly storeFailedMs: number | null;
   /** Of a witness: what it granted last. */
   readonly granted: { readonly term: bigint; readonly site: number };
   /** Of a witness without its memory: nothing is granted before both sites were seen. */
@@ -269,6 +273,8 @@ export type Sibling = {
   /** Digest of the configuration that it has staged. */
   readonly staged: number;
   readonly flags: number;
+  /** To which site it hands the term over; 0 where it does not. */
+  readonly handoverSite: number;
   readonly keys: Pick<HeartbeatRecord, "keyRing" | "keyId">;
 };
 

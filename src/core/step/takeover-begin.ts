@@ -3,14 +3,14 @@ import { asksArbiter } from "../base/config.ts";
 import { exitCodes, type Refusal } from "../base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../base/timing.ts";
 import { nextTerm, takeoverRefusal } from "../decision.ts";
-import { states } from "../sector/layout.ts";
 import { dataFault } from "./data.ts";
-import { confirms, ownerHosts, ownsTerm, possibleHolders, siteOf } from "./holders.ts";
+import { confirms, isGivenToUs, ownerHosts, ownsTerm, possibleHolders, siteOf } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { leaseLeftMs } from "./lease.ts";
 import { lockHeld } from "./lock.ts";
 import { guardSeen, needsOf } from "./standby.ts";
 import { rivalTakesOver } from "./siblings.ts";
+import { storeTerm } from "./term.ts";
 import { takeoverDeadlineMs, toldTakeover } from "./takeover-end.ts";
 import { standsBy, takeoverFacts } from "./takeover-facts.ts";
 import type { Action, Input, State, Step, Takeover } from "./state.ts";
@@ -62,6 +62,12 @@ function leasedGround(state: State, raised: bigint): Ground | Refusal {
   if (!lockHeld(state)) {
     const message = "another host decides for this site, or none does yet; run it there, or wait";
     return { code: exitCodes.tryLater, message };
+  }
+  if (state.config.policy === "witness" && !state.waiting.witnessed) {
+    const message =
+      "the witness has not granted it, so it may let the other site go on; it is asked when " +
+      `nothing else is missing (\`mirrorbeat status\`); or ${attest}`;
+    return { code: exitCodes.noArbiter, message };
   }
   const loose = ownerHosts(state).filter((peer) => !guardSeen(state, peer));
   if (loose.length === 0 && state.waiting.renounced === null) {
@@ -173,16 +179,6 @@ function hasOwnRight(state: State): boolean {
   return isArmed(state) && state.waiting.ripe && needsOf(state).every(({ met }) => met);
 }
 
-/** Whether the term was given to us, by the word of a host of the site that had it. */
-const isGivenToUs = (state: State): boolean =>
-  ownsTerm(state) &&
-  possibleHolders(state).some(
-    ({ word }) =>
-      word?.state === states.handover &&
-      word.handoverTerm === state.term &&
-      word.handoverSite === state.ownSiteId,
-  );
-
 /** Every host of the giver says freshly that it stands by in the term that is ours now. */
 const allStandBy = (state: State): boolean =>
   possibleHolders(state).every(
@@ -200,7 +196,9 @@ export function receive(state: State, go: (state: State) => Step): Step {
     const granted = !isArmed(state) || isLeaseLive(state);
     return granted && allStandBy(state) ? go(state) : nothing(state);
   }
-  const idle = !takeover && !state.handover && state.role === "standby" && !state.beacon;
+  // Starting: this agent ended right after it had learnt of the term.
+  const waits = state.role === "standby" || (state.role === "starting" && !state.siblingActive);
+  const idle = !takeover && !state.handover && waits && !state.beacon;
   if (!idle || state.stopping || !isGivenToUs(state)) return nothing(state);
   if (isArmed(state) ? !lockHeld(state) : rivalTakesOver(state) !== null) return nothing(state);
   const received: Takeover = {
@@ -213,9 +211,11 @@ export function receive(state: State, go: (state: State) => Step): Step {
     serial: state.serial + 1n,
     deadlineMs: state.nowMs + 6 * takeoverPublishLimitMs(state.config.timing),
   };
+  // From now on the data and the service are not ready for the term: a restart must know that.
+  const next: State = { ...state, takeover: received, halfDone: true };
   return {
-    state: { ...state, takeover: received },
-    actions: [],
+    state: next,
+    actions: [storeTerm(next)],
     events: [toldTakeover("term received", { term: state.term })],
   };
 }

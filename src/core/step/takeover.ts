@@ -201,6 +201,7 @@ function becomeActive(state: State, detail: string): Step {
     role: "active",
     roleReason: reason,
     servesHere: true,
+    activeIn: state.term,
     serviceMayRun: true,
     servingStored: true,
     halfDone: false,

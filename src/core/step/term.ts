@@ -22,6 +22,12 @@ export function storeTerm(state: State, changed: Partial<Durable> = {}): Action 
   return { kind: "store-term", durable: durableOf(state, changed) };
 }
 
+/** A local disk that refused is not asked again at once. */
+export const storeRetryMs = 5000;
+
+export const mayStoreAgain = ({ storeFailedMs, nowMs }: State): boolean =>
+  storeFailedMs === null || nowMs - storeFailedMs >= storeRetryMs;
+
 /** Grants, guards and silences hold in the term in which they were seen, and in no other. */
 export function inTerm(state: State, term: bigint): State {
   if (term === state.term) return state;
@@ -35,6 +41,7 @@ export function inTerm(state: State, term: bigint): State {
     witnessed: false,
     ripe: false,
     claimSerial: null,
+    claimDurableMs: null,
   };
   const arbiter = { answer: "none", detail: "", askedMs: Number.NEGATIVE_INFINITY, asking: false };
   return {

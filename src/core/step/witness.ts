@@ -9,7 +9,7 @@ import { ownerOf } from "../decision.ts";
 import { recordFlags, roles } from "../sector/layout.ts";
 import { confirms, ownerHosts, possibleHolders } from "./holders.ts";
 import { guardSeen, isWitnessHost, waitLeftMs } from "./standby.ts";
-import { storeTerm } from "./term.ts";
+import { mayStoreAgain, storeTerm } from "./term.ts";
 import type { Peer, State, Step } from "./state.ts";
 
 const nothing = (state: State): Step => ({ state, actions: [], events: [] });
@@ -59,10 +59,20 @@ function claimant(state: State): Peer | undefined {
   );
 }
 
+/** A grant that the local disk refused is told to nobody: it is tried again. */
+function storeGrantAgain(state: State): Step {
+  const { grantStored, granted, storeFailedMs } = state;
+  if (grantStored === granted.term || storeFailedMs === null || !mayStoreAgain(state)) {
+    return nothing(state);
+  }
+  return { state: { ...state, storeFailedMs: null }, actions: [storeTerm(state)], events: [] };
+}
+
 export function settleWitness(state: State): Step {
   if (!isWitnessHost(state)) return nothing(state);
   if (state.isBlank) return settleBlank(state);
-  if (state.granted.term === state.term || waitLeftMs(state) > 0) return nothing(state);
+  if (state.granted.term === state.term) return storeGrantAgain(state);
+  if (waitLeftMs(state) > 0) return nothing(state);
   const owners = ownerHosts(state);
   if (owners.length === 0 || !owners.every((peer) => guardSeen(state, peer))) return nothing(state);
   const peer = claimant(state);

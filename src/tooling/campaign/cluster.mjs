@@ -1,0 +1,164 @@
+// One cluster of a campaign, in a process of its own: rounds of faults, each followed by a wait until
+// it has settled, until so many faults have struck. Told by the first message what to do; answers
+// with messages of progress and one result.
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { execFileSync } from "node:child_process";
+import { nowMs, sleep } from "./ask.mjs";
+import { faults, linksOf } from "./faults.mjs";
+import { mergedJournals, tailOf } from "./journals.mjs";
+import { Judge } from "./judge.mjs";
+import { randomBy } from "./random.mjs";
+import { Settling } from "./settle.mjs";
+import { Takeovers } from "./takeovers.mjs";
+import { World } from "./world.mjs";
+
+/** Rounds of a single fault are those whose takeovers are held against the bound. */
+const aloneShare = 0.4;
+const overlappingMax = 4;
+const spreadMs = 2500;
+const restMs = [100, 900];
+const toldMax = 400;
+const lastLines = 40;
+const limits = { stuckMs: 45_000, patienceMs: 8_000 };
+
+class Campaign {
+  constructor(world, options) {
+    this.world = world;
+    this.options = options;
+    this.random = randomBy(options.seed);
+    this.judge = new Judge(world.serviceLog);
+    this.toldLines = [];
+    this.struck = {};
+    this.count = 0;
+    this.rounds = 0;
+    this.past = []; // { name, beganMs, endedMs, isAlone }
+    this.scene = {
+      world,
+      random: this.random,
+      links: linksOf(world),
+      told: (what, answer) => {
+        const { code, message = "" } = answer.value ?? answer;
+        this.tell(`${what}: ${code} ${message}`);
+      },
+    };
+    this.settling = new Settling(this.scene, this.judge, limits);
+    const boundMs = JSON.parse(
+      execFileSync(options.program, ["timing", "--json", "--config", world.machines[0].configFile]),
+    ).takeover.takeoverBoundMs;
+    this.takeovers = new Takeovers(world, this.judge, boundMs);
+  }
+
+  tell(text) {
+    this.toldLines.push(`${new Date().toISOString()} campaign: ${text}`);
+    if (this.toldLines.length > toldMax) this.toldLines.shift();
+  }
+
+  async strike(name, isAlone) {
+    const entry = { name, beganMs: nowMs(), endedMs: Number.POSITIVE_INFINITY, isAlone };
+    this.past.push(entry);
+    this.tell(`${name} begins`);
+    const hadEffect = await faults[name].run(this.scene);
+    entry.endedMs = nowMs();
+    this.tell(`${name} ends${hadEffect ? "" : ": it struck nothing"}`);
+    if (!hadEffect) return;
+    this.count += 1;
+    this.struck[name] = (this.struck[name] ?? 0) + 1;
+  }
+
+  async round() {
+    const { random, options } = this;
+    this.rounds += 1;
+    const isAlone = random.isTrue(aloneShare);
+    const left = options.faults - this.count;
+    const size = Math.min(left, isAlone ? 1 : random.whole(2, overlappingMax));
+    const plan = Array.from({ length: size }, () => {
+      return { name: random.weighted(options.only ?? faults), delayMs: random.between(0, spreadMs) };
+    });
+    await Promise.all(
+      plan.map(async ({ name, delayMs }) => {
+        await sleep(isAlone ? 0 : delayMs);
+        await this.strike(name, isAlone && size === 1);
+      }),
+    );
+  }
+
+  /** Why the campaign ends before its time; null where it does not. */
+  async wrong() {
+    const stuck = await this.settling.wait();
+    this.judge.look();
+    this.takeovers.look(this.past);
+    if (this.judge.overlaps.length > 0) return "two active";
+    return stuck === null ? null : `stuck: ${stuck}`;
+  }
+
+  async run() {
+    for (const machine of this.world.machines) await machine.boot();
+    let wrong = await this.wrong();
+    this.takeovers.beginMs = nowMs();
+    while (wrong === null && this.count < this.options.faults) {
+      await sleep(this.random.between(...restMs));
+      await this.round();
+      wrong = await this.wrong();
+      this.progress();
+      // Overlapping rounds: the next one may strike before the cluster is at rest.
+      if (this.options.until !== undefined && Date.now() > this.options.until) break;
+    }
+    await sleep(500);
+    this.judge.look();
+    if (this.judge.overlaps.length > 0) wrong = "two active";
+    this.takeovers.look(this.past);
+    return this.result(wrong);
+  }
+
+  progress() {
+    const { count, rounds } = this;
+    process.send({ kind: "progress", faults: count, rounds, takeovers: this.takeovers.counts });
+  }
+
+  result(wrong) {
+    const { count, rounds, struck, judge, settling, takeovers } = this;
+    return {
+      wrong,
+      faults: count,
+      rounds,
+      struck,
+      twoActive: judge.overlaps.length,
+      overlaps: judge.overlaps.map(({ sites, overlapMs }) => ({ sites, overlapMs })),
+      serviceRuns: judge.order.length,
+      operatorActs: settling.operatorActs,
+      ...takeovers.result(),
+      kept: wrong === null ? null : this.keep(wrong),
+    };
+  }
+
+  /** Journals, configurations and the services' log, in a folder that outlives the campaign. */
+  keep(wrong) {
+    const { folder } = this.options;
+    mkdirSync(folder, { recursive: true });
+    const lines = mergedJournals(this.world.machines, this.toldLines, 100_000);
+    writeFileSync(path.join(folder, "journals.txt"), `${lines.join("\n")}\n${wrong}\n`);
+    cpSync(this.world.serviceLog, path.join(folder, "service.log"));
+    for (const { name, configFile } of this.world.machines) {
+      cpSync(configFile, path.join(folder, `${name}.toml`));
+    }
+    return { folder, lines: lines.slice(-lastLines) };
+  }
+}
+
+async function main(options) {
+  let world = null;
+  let result;
+  try {
+    world = await World.open(options);
+    result = await new Campaign(world, options).run();
+  } catch (error) {
+    result = { wrong: `the campaign itself failed: ${error.stack}` };
+  }
+  await world?.close();
+  process.send({ kind: "result", result }, () => process.exit(0));
+}
+
+process.once("message", main);
+process.on("disconnect", () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => undefined);
