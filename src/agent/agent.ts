@@ -193,6 +193,8 @@ export class Agent {
     const input = clocks === null ? told : { ...told, clocks: clocks() };
     const { state, actions, events } = step(this.current, input);
     this.current = state;
+    // Before the actions: a service that is started, or let in, is fenced from its first moment on.
+    if (clocks !== null && watchdogWish(state) === "feed") this.world.fence.arm();
     for (const event of events) this.world.tell(event);
     return actions;
   }
@@ -396,6 +398,11 @@ export class Agent {
     if (fault !== this.current.watchdogFault) this.apply({ kind: "watchdog", nowMs, fault });
     this.apply({ kind: "tick", nowMs });
     return watchdogWish(this.current);
+  }
+
+  /** What is answered of the right holds at this moment. */
+  refresh(): void {
+    if (this.world.clocks !== null) this.feeding();
   }
 
   /** Ends when no service can run here any more, or the time is over. */

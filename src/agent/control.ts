@@ -113,6 +113,7 @@ export async function answerRequest(
     case "events":
       return { schema: 1, events: events() };
     case "gate":
+      agent.refresh();
       return gateView(agent.state, volumesFault(agent));
     case "takeover": {
       const { force, peerIsOff } = request;

@@ -113,18 +113,18 @@ async function each(
 async function takeAll(
   find: Find,
   verb: TakeData["verb"],
-  groups: readonly string[],
+  names: readonly string[],
   clock: Clock,
   { io, history }: DataTools,
 ): Promise<GroupEnd> {
   const ends = new Map<string, GroupEnd>();
-  for (const name of groups) {
+  for (const name of names) {
     const end = await each(find, name, (pair) => takeGroup(pair, verb, { ...clock, io, history }));
     ends.set(name, end);
     if (!end.ok) break;
   }
   const ok = [...ends.values()].every((end) => end.ok);
-  return { ok, text: ends.size === 0 ? "no data group to take" : takenText(ends, groups) };
+  return { ok, text: ends.size === 0 ? "no data group to take" : takenText(ends, names) };
 }
 
 async function checkAll(
@@ -191,12 +191,12 @@ export function dataPairs(
   };
   return {
     queryAll: () => polls.askAll(),
-    take: ({ term, verb, groups = names }) => {
-      const what = `${verb} of ${groups.join(", ")} in term ${term}`;
-      const work = () => takeAll(find, verb, groups, clock, tools);
+    take: ({ term, verb }) => {
+      const what = `${verb} of ${names.join(", ")} in term ${term}`;
+      const work = () => takeAll(find, verb, names, clock, tools);
       void alone(tools, what, work).then(answer("data-taken", term));
     },
-    check: ({ term, repair = false }) => {
+    check: ({ term, repair }) => {
       const work = () => checkAll(find, names, clock, repair);
       void alone(tools, `the check of term ${term}`, work).then(answer("data-checked", term));
     },

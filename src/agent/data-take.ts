@@ -127,7 +127,8 @@ async function changed(data: DataPair, wish: TakeData["verb"], tools: TakeTools)
   const beganMs = tools.nowMs();
   const foreign = await foreignness(data, tools);
   if (foreign !== null) return { ok: false, reason: foreign };
-  const before = await freshLook(data, tools, beganMs, settleMs, () => true);
+  const isKnown = ({ state }: PairView): boolean => state !== "unknown";
+  const before = await freshLook(data, tools, beganMs, settleMs, isKnown);
   if (!before.ok) return { ok: false, reason: `${before.reason}; mend that, ${byHand}` };
   const { local } = before;
   tools.history.saw(data.name, local);

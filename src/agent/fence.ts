@@ -94,6 +94,11 @@ export class Fence {
     this.timer ??= setInterval(() => this.tick(), this.periodMs);
   }
 
+  /** This host may serve from now on: its watchdog runs before anything that serves is begun. */
+  arm(): void {
+    if (this.watchdog === null) this.open();
+  }
+
   /** The core's last word, in force at once. */
   wish(next: Feeding): void {
     this.wished = next;

@@ -68,6 +68,29 @@ test("booth's own address", () => {
   assert.is(findTicket("ticket: a.b, leader: NONE", "aXb").ok, false);
 });
 
+test("what a real booth printed, step by step, to both of its sites", () => {
+  const parts = readFileSync("fixtures/arbiters/booth-1.0.txt", "utf8").split(/^\$ /m).slice(1);
+  const told = parts.map((part) => {
+    const [title = "", ...lines] = part.split("\n");
+    return { title, text: lines.join("\n").split("#exit")[0] ?? "" };
+  });
+  const addresses = told.filter(({ title }) => title.startsWith("status"));
+  assert.equal(
+    addresses.map(({ text }) => ownAddress(text)),
+    [own, null],
+  );
+  const at = new Date("2026-11-22T17:40:40").getTime();
+  const lists = told.filter(({ title }) => title.startsWith("list"));
+  const kinds = (ticket: string, address: string) =>
+    lists.map(({ text }) => judgeList(text, ticket, address, at).kind.slice(0, 1)).join("");
+  // Nobody; granted to .1 three times; revoked; granted, cut off, moved to .2, seen from .1.
+  assert.is(kinds("db", own), "dgggdgdd");
+  assert.is(kinds("db", "10.79.0.2"), "ddddddgd");
+  // Never by a ticket in manual mode, least of all when booth warns of two.
+  assert.is(kinds("hand", own), "dduuuuuu");
+  assert.is(kinds("hand", "10.79.0.2"), "dduuuuuu".replace("u", "d"));
+});
+
 /**
  * The stand-in: a ticket in a file, granted unless the other site has it; BODY runs first, with the
  * verb in $1. Its times are far ahead, so that the test needs no clock.

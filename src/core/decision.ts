@@ -73,7 +73,7 @@ export function nextRole(facts: RoleFacts): RoleChange | null {
       if (!ownsTerm) return stopped;
       return mustStop === null ? null : { role: "fenced", reason: mustStop };
     case "transitioning":
-      return ownsTerm ? null : stopped;
+      return ownsTerm && (mustStop === null || !serviceMayRun) ? null : stopped;
     case "fenced":
       if (serviceMayRun) return null;
       if (!ownsTerm)

@@ -72,6 +72,19 @@ const echoOf = (of: HeartbeatRecord, peerSite: number, incarnation: bigint) => {
   })); // biome-ignore format: one sector
 };
 
+/** All hosts beat, in one term, and answer that start of the host of the other site. */
+function allBeat(serial: bigint, term: bigint, incarnation: bigint): object {
+  const records = [1, 1, 2, 2].map((site, index) => {
+    const slot = index % 2;
+    const hostName = `${site === 1 ? "tokyo" : "osaka"}-${slot + 1}`;
+    const changes = { site, slot, hostName, serial, term, incarnation: 6n, role: 2 };
+    const values = recordValues({ clusterId, volumeId, ...changes });
+    const each = decodeSector("record", sectorOf("record", values));
+    return { record: each, echoes: [echoOf(each, 3 - site, incarnation)] };
+  });
+  return { kind: "network-read", records };
+}
+
 const ourSite = fc.constantFrom(1, 1, 2);
 /** Incarnation of the host in `setupOf`, more often than not. */
 const ourStart = fc.constantFrom(3n, 3n, 3n, 2n, 4n);
@@ -93,6 +106,7 @@ const partial: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   record.map((each) => ({ kind: "sibling", record: each })),
   fc.tuple(fc.boolean(), fc.nat(3)).map(([force, id]) => ({ kind: "takeover", id, force })),
   fc.tuple(fc.constantFrom(257n, 514n, 770n, 1026n), fc.boolean(), fc.boolean(), fc.boolean()).map(([term, ok, halfDone, serving]) => ({ kind: "term-stored", durable: { term, halfDone, serving, grantedTerm: 0n, grantedSite: 0 }, ok })),
+  fc.tuple(small, fc.constantFrom(257n, 257n, 514n, 769n), ourStart).map(([serial, term, incarnation]) => ({ ...allBeat(serial, term, incarnation) })),
   fc.constant({ kind: "tick" }),
   fc.bigInt({ min: 0n, max: 40n }).map((afterSerial) => ({ kind: "looked", mirror: "west", afterSerial })),
   fc.nat(3).map((id) => ({ kind: "switchover", id, to: "osaka", repair: false })),
@@ -202,7 +216,7 @@ test("nobody becomes active by silence, by a beat, a pair state, a switch or a r
     }),
     { numRuns: 4000, seed },
   );
-  assert.ok(seen >= 2, `the property was put to the test (${seen} times)`);
+  assert.ok(seen >= 20, `the property was put to the test (${seen} times)`);
 });
 
 test("a standby begins by a command, after a sibling, or by a term given to it, and by nothing else", () => {

@@ -123,6 +123,7 @@ function settleRight(state: State): Step {
     ripened,
     (s) => beginByRight(s, storeTakenTerm),
     (s) => only(settleGiven(s)),
+    settleLapse,
     settleRole,
   );
 }

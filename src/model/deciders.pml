@@ -39,7 +39,7 @@ byte serve = ON, lease = 0, dog = 0, sawEpoch = 0;
 bit mayFeed = 0, solo = 0;
 bit knows[2];                             /* saw a record of the host's present hold of the lock */
 /* the hosts */
-bit alive[2] = 1, held[2], seenGuard[2], raised[2];
+bit held[2], seenGuard[2], raised[2];
 byte claim[2], step[2], still[2], wait[2], epoch[2], viewAge[2] = NONE;
 byte lockAge[2] = TLOCK, writeAge[2];
 /* the lock's volume: what landed in each slot, and whether the other saw it */
@@ -65,6 +65,23 @@ byte sentAge[2], echoAge[2] = NONE, grantEpoch[2];
 #else
 #define inTime(i) valid(i)
 #endif
+#ifdef EARLYREAD                          /* forgets what it sees while its claim is under way */
+#define earlyRead(i) (claim[i] != LANDED)
+#else
+#define earlyRead(i) (claim[i] == 0)
+#endif
+#ifdef REVIVE                             /* a renewal after the lock lapsed */
+#define lapsed(i) 0
+#else
+#define lapsed(i) (held[i] && lockAge[i] >= TLOCK)
+#endif
+#ifdef NORENOUNCE
+#define guardSeen(i) 1
+#define nextEpoch(i) 0
+#else
+#define guardSeen(i) seenGuard[i]
+#define nextEpoch(i) ((epoch[i] > slotEpoch[other(i)] -> epoch[i] : slotEpoch[other(i)]) + 1)
+#endif
 #define mayTick (serve == OFF || dog < TWD)
 
 inline clearSent(to) { sent[to] = 0; sentAge[to] = 0; echoAfter[to] = 0; guarded[to] = 0 }
@@ -73,6 +90,16 @@ inline clearGrant(by) {
 }
 /* What the peer echoed of this host up to now does not count as guard seen. */
 inline voidEchoes(by) { ofThisHold[by] = 0; knows[by] = 0; echoAfter[by] = 0; seenGuard[by] = 0 }
+
+#ifdef NORENOUNCE
+#define note(to) skip
+#define hold(by) skip
+#define observe(i) skip
+#else
+#define note(to) guarded[to] = !solo; echoAfter[to] = knows[to]
+#define hold(by) ofThisHold[by] = 1
+#define observe(i) if :: guarded[i] && echoAfter[i] -> seenGuard[i] = 1 :: else fi
+#endif
 
 inline readGrant(i) {
   if
@@ -98,9 +125,9 @@ proctype production() {
   byte i = 2;
 end: do
   :: RULE("writes to host 0", 1)
-       clearSent(0); sent[0] = 1; guarded[0] = !solo; echoAfter[0] = knows[0] }
+       clearSent(0); sent[0] = 1; note(0) }
   :: RULE("writes to host 1", 1)
-       clearSent(1); sent[1] = 1; guarded[1] = !solo; echoAfter[1] = knows[1] }
+       clearSent(1); sent[1] = 1; note(1) }
   :: RULE("reads host 0", grants[0]) readGrant(0) }
   :: RULE("reads host 1", grants[1]) readGrant(1) }
   :: RULE("active: by a lease", serve == OFF && lease < TL)
@@ -121,40 +148,40 @@ end: do
 
 proctype host(byte i) {
 end: do
-  :: RULE("reads production", alive[i] && sent[i])
+  :: RULE("reads production", sent[i])
        viewAge[i] = sentAge[i];
        if :: step[i] == 0 -> wait[i] = 0 :: else fi;
-       if :: guarded[i] && echoAfter[i] -> seenGuard[i] = 1 :: else fi;
+       observe(i);
        clearSent(i) }
   :: RULE("production's record to it is lost", sent[i]) clearSent(i) }
-  :: RULE("submits a grant", alive[i] && viewAge[i] < TL && mayGrant(i))
+  :: RULE("submits a grant", viewAge[i] < TL && mayGrant(i))
        clearGrant(i); grants[i] = 1; echoAge[i] = viewAge[i]; grantEpoch[i] = epoch[i];
-       ofThisHold[i] = 1 }
+       hold(i) }
 #ifndef NORENOUNCE
-  :: RULE("submits a RENOUNCED", alive[i] && viewAge[i] < TL && mayGrant(i))
+  :: RULE("submits a RENOUNCED", viewAge[i] < TL && mayGrant(i))
        clearGrant(i); voidEchoes(i);
        grants[i] = 1; renounces[i] = 1; echoAge[i] = viewAge[i]; grantEpoch[i] = epoch[i] }
 #endif
   :: RULE("its record is lost", grants[i]) clearGrant(i) }
 
   /* the lock */
-  :: RULE("reads the other slot", alive[i] && claim[i] != LANDED && (unread[i] || slotTerm[other(i)] && !raised[i]))
+  :: RULE("reads the other slot", earlyRead(i) && (unread[i] || slotTerm[other(i)] && !raised[i]))
        if :: unread[i] && slotClaim[other(i)] && held[i] -> letGo(i) :: else fi;
        readSlot(i) }
   :: RULE("submits a claim, the other slot unchanged long enough",
-          alive[i] && !held[i] && claim[i] == 0 && !raised[i] && !unread[i] &&
+          !held[i] && claim[i] == 0 && !raised[i] && !unread[i] &&
           (!slotClaim[other(i)] || still[i] >= TLW) && slotEpoch[other(i)] < EMAX && epoch[i] < EMAX)
        claim[i] = WRITING; writeAge[i] = 0;
-       epoch[i] = (epoch[i] > slotEpoch[other(i)] -> epoch[i] : slotEpoch[other(i)]) + 1 }
-  :: RULE("submits its claim again", alive[i] && held[i] && claim[i] == 0 && step[i] == 0)
+       epoch[i] = nextEpoch(i) }
+  :: RULE("submits its claim again", held[i] && claim[i] == 0 && step[i] == 0)
        claim[i] = WRITING; writeAge[i] = 0 }
   :: RULE("its claim lands", claim[i] == WRITING)
        claim[i] = LANDED; slotClaim[i] = 1; slotEpoch[i] = epoch[i];
        if :: writesTerm[i] -> slotTerm[i] = 1 :: else fi;
        unread[other(i)] = 1 }
-  :: RULE("reads the other slot after its claim", alive[i] && claim[i] == LANDED)
+  :: RULE("reads the other slot after its claim", claim[i] == LANDED)
 #ifndef UNREAD
-       if :: unread[i] && slotClaim[other(i)] -> letGo(i)
+       if :: (unread[i] && slotClaim[other(i)]) || lapsed(i) -> letGo(i)
           :: else ->
 #endif
              if :: !held[i] -> held[i] = 1; voidEchoes(i);
@@ -172,26 +199,24 @@ end: do
        fi
 #endif
        ; readSlot(i) }
-  :: RULE("withdraws its claim", alive[i] && !held[i] && claim[i] == 0 && slotClaim[i])
+  :: RULE("withdraws its claim", !held[i] && claim[i] == 0 && slotClaim[i])
        slotClaim[i] = 0; unread[other(i)] = 1 }
 
   /* the takeover */
   :: RULE("closing: it waited, and raises the term",
-          alive[i] && valid(i) && claim[i] == 0 && step[i] == 0 && !raised[i] && seenGuard[i] && wait[i] >= TW)
+          valid(i) && claim[i] == 0 && step[i] == 0 && !raised[i] && seenGuard[i] && wait[i] >= TW)
        step[i] = RAISED; raised[i] = 1 }
-  :: RULE("submits the raised term", alive[i] && step[i] == RAISED && claim[i] == 0 && held[i])
+  :: RULE("submits the raised term", step[i] == RAISED && claim[i] == 0 && held[i])
        claim[i] = WRITING; writeAge[i] = 0; writesTerm[i] = 1 }
 #ifdef UNCONFIRMED
-  :: RULE("active: without having confirmed the lock", alive[i] && step[i] == RAISED)
+  :: RULE("active: without having confirmed the lock", step[i] == RAISED)
        step[i] = SERVES; assert(serve == OFF && step[other(i)] != SERVES) }
 #endif
-  :: RULE("active: its takeover is done", alive[i] && step[i] == PUBLISHED)
+  :: RULE("active: its takeover is done", step[i] == PUBLISHED)
        step[i] = SERVES; assert(serve == OFF && step[other(i)] != SERVES) }
 
-  :: RULE("crashes", alive[i] && step[i] != SERVES)
-       alive[i] = 0; letGo(i); viewAge[i] = NONE; seenGuard[i] = 0; wait[i] = 0; step[i] = 0 }
-  :: RULE("starts anew, with no claim", !alive[i])
-       alive[i] = 1; voidEchoes(i); slotClaim[i] = 0; unread[other(i)] = 1; unread[i] = 1;
+  :: RULE("starts anew, with no claim", step[i] != SERVES)
+       letGo(i); viewAge[i] = NONE; wait[i] = 0; step[i] = 0; voidEchoes(i); slotClaim[i] = 0; unread[other(i)] = 1; unread[i] = 1;
 #ifdef EPOCHLOST
        slotEpoch[i] = 0; epoch[i] = 0
 #endif
@@ -202,12 +227,16 @@ end: do
 #define older(x, most) if :: x < (most) -> x++ :: else fi
 inline tick(i) {
   if :: sent[i] -> older(sentAge[i], NONE) :: else fi;
+#ifdef NORENOUNCE
+  if :: sentAge[i] == NONE -> clearSent(i) :: else fi;
+  if :: grants[i] && echoAge[i] + 1 >= NONE -> clearGrant(i) :: else fi;
+#endif
   older(viewAge[i], NONE); older(echoAge[i], NONE);
   if :: grants[i] && !ofThisHold[i] && !renounces[i] && echoAge[i] == NONE -> clearGrant(i) :: else fi;
   older(lockAge[i], TLOCK);
   if :: claim[i] != 0 -> older(writeAge[i], TLOCK) :: else -> writeAge[i] = 0 fi;
-  if :: alive[i] && held[i] -> older(wait[i], TW) :: else -> wait[i] = 0 fi;
-  if :: alive[i] && !held[i] -> older(still[i], TLW) :: else -> still[i] = 0 fi
+  if :: held[i] -> older(wait[i], TW) :: else -> wait[i] = 0 fi;
+  if :: !held[i] -> older(still[i], TLW) :: else -> still[i] = 0 fi
 }
 proctype clock() {
 end: do

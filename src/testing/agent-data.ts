@@ -166,12 +166,8 @@ export function dataAgent(config: Config, tools: DataTools = freshTools(blockIo(
     pairs,
     news,
     tools,
-    take: (verb: TakeData["verb"], groups?: readonly string[]) => {
-      const names = groups ? { groups } : {};
-      return answer("data-taken", () =>
-        pairs.take({ kind: "take-data", term: term++, verb, ...names }),
-      );
-    },
+    take: (verb: TakeData["verb"]) =>
+      answer("data-taken", () => pairs.take({ kind: "take-data", term: term++, verb })),
     check: (repair = false) =>
       answer("data-checked", () => pairs.check({ kind: "check-data", term: term++, repair })),
     poll: async () => {

@@ -143,6 +143,7 @@ export class Agent {
   /** Why the data pairs cannot be taken or are not whole; empty where they are. */
   dataFault = "";
   readonly dataAsked: Action[] = [];
+  dataTakesMs = 50;
   /** State and lag that this host's array tells of each data group. */
   data: { state: PairEvidence; role: "primary" | "secondary"; lastCopyAgoMs: number } | null = null;
   /** Whether its service runs, and writes. */
@@ -230,10 +231,12 @@ export class World {
     this.wish = wish;
     this.#light = light;
     const { sites, mirrors } = configFor((wish.tokyo ?? ["tokyo-1"])[0] ?? "", wish);
-    for (const { name, writer, reader } of mirrors) {
+    for (const { name, writer, reader, witness } of mirrors) {
+      const pvol = new Map<number, Block>();
       const fresh = {
-        pvol: new Map(),
-        svol: new Map(),
+        pvol,
+        // One volume that both sites reach.
+        svol: witness ? pvol : new Map<number, Block>(),
         backlog: [],
         arrivedMs: 0,
         linkUp: true,
@@ -407,6 +410,9 @@ export class World {
 
   /** Called after every step of every agent, with the state before it. */
   onStep: (agent: Agent, before: State, input: Input) => void = () => {};
+
+  /** Called before each action is carried out. */
+  onAction: (agent: Agent, action: Action) => void = () => {};
 
   #clocked(agent: Agent, input: Input): Input {
     if (agent.rate === 1) return input;
@@ -772,6 +778,7 @@ export class World {
   }
 
   #replicate(volume: Volume, write: { block: number; bytes: Block }, delayMs: number): void {
+    if (volume.pvol === volume.svol) return;
     volume.arrivedMs = Math.max(volume.arrivedMs, this.nowMs) + delayMs;
     this.#at(volume.arrivedMs, () => volume.svol.set(write.block, write.bytes));
   }
@@ -927,6 +934,7 @@ export class World {
   // ---- Actions
 
   #perform(agent: Agent, action: Action): void {
+    this.onAction(agent, action);
     switch (action.kind) {
       case "publish":
         return this.#publish(agent, action);
@@ -996,7 +1004,7 @@ export class World {
         const kind = action.kind === "take-data" ? "data-taken" : "data-checked";
         const { term } = action;
         agent.dataAsked.push(action);
-        return this.#for(agent, this.nowMs + 50, () => {
+        return this.#for(agent, this.nowMs + agent.dataTakesMs, () => {
           const ok = agent.dataFault === "";
           const detail = ok ? "all done" : agent.dataFault;
           this.apply(agent, { kind, nowMs: this.nowMs, term, ok, detail });

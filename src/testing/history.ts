@@ -116,7 +116,12 @@ export function historyOf(seed: number, only: readonly Topology[] = topologies):
     // Most things that go wrong go wrong together, or one right after the other.
     atMs += random() < 0.5 ? random() * 3000 : random() * 25_000;
     const forMs = random() < 0.5 ? random() * 8000 : random() * 45_000;
-    faults.push({ kind: pick(kinds), host: pick(hosts), atMs: Math.round(atMs), forMs: Math.round(forMs) });
+    faults.push({
+      kind: pick(kinds),
+      host: pick(hosts),
+      atMs: Math.round(atMs),
+      forMs: Math.round(forMs),
+    });
   }
   return { topology, rates, faults };
 }
@@ -138,7 +143,7 @@ class Faults {
     const before = this.#held.get(name) ?? 0;
     const now = before + (on ? 1 : -1);
     this.#held.set(name, now);
-    return (before > 0) !== now > 0;
+    return before > 0 !== now > 0;
   }
 
   #way(way: string, on: boolean): void {
@@ -170,7 +175,8 @@ class Faults {
       case "site-reset": {
         const site = this.#world.agent(host).setup.config.self.site;
         for (const agent of this.#world.agents.values()) {
-          if (agent.setup.config.self.site === site) this.#host({ ...fault, kind: "reset", host: agent.name }, on);
+          if (agent.setup.config.self.site === site)
+            this.#host({ ...fault, kind: "reset", host: agent.name }, on);
         }
         return;
       }
@@ -272,7 +278,12 @@ class Faults {
     );
     if (kind === "attested" && !isOff) return;
     const peerIsOff = kind === "attested" ? other : "";
-    this.#world.input(agent.name, { kind: "takeover", id, force: kind === "force", peerIsOff } as never);
+    this.#world.input(agent.name, {
+      kind: "takeover",
+      id,
+      force: kind === "force",
+      peerIsOff,
+    } as never);
   }
 
   mendAll(): void {
@@ -306,7 +317,12 @@ function asking(world: World): readonly Agent[] {
   return [...world.agents.values()].filter(({ alive, state }) => {
     const { role, ownSiteId, term } = state;
     const isOwner = Number(term % 256n) === ownSiteId;
-    return alive && isOwner && role === "transitioning" && gateView(state, "").opens.includes("takeover --yes");
+    return (
+      alive &&
+      isOwner &&
+      role === "transitioning" &&
+      gateView(state, "").opens.includes("takeover --yes")
+    );
   });
 }
 
@@ -361,7 +377,16 @@ export function runHistory({ topology, rates, faults }: History): Outcome {
   return { breaches: judge.breaches, unhealthy, log: [...log, ...judge.log, ...told(world)] };
 }
 
-const telling = new Set(["role", "takeover", "switchover", "lock", "guard", "witness", "term", "hook"]);
+const telling = new Set([
+  "role",
+  "takeover",
+  "switchover",
+  "lock",
+  "guard",
+  "witness",
+  "term",
+  "hook",
+]);
 
 function told(world: World): string[] {
   return [...world.agents.values()].flatMap(({ name, told: events }) =>
@@ -386,9 +411,19 @@ export function shortest(history: History): History {
 }
 
 /** In the order of time, for whoever must understand it. */
-export function reportOf(seed: number, history: History, { breaches, unhealthy, log }: Outcome): string {
+export function reportOf(
+  seed: number,
+  history: History,
+  { breaches, unhealthy, log }: Outcome,
+): string {
   const at = (line: string): number => Number(line.split(" ", 1)[0]);
   const lines = [...log].sort((a, b) => at(a) - at(b));
   const head = `seed ${seed}, ${history.topology.name}: ${breaches[0] ?? "nobody serves"}`;
-  return [head, JSON.stringify(history.rates), JSON.stringify(history.faults), ...lines, unhealthy].join("\n");
+  return [
+    head,
+    JSON.stringify(history.rates),
+    JSON.stringify(history.faults),
+    ...lines,
+    unhealthy,
+  ].join("\n");
 }

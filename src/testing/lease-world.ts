@@ -76,7 +76,11 @@ export function toldAt(agent: Agent, ev: string, field: string, value: unknown):
 }
 
 /** The moment of that line of the judge's log; fails where it does not stand there. */
-export function servedAt({ judge }: Scene, host: string, what: "serves" | "serves no more"): number {
+export function servedAt(
+  { judge }: Scene,
+  host: string,
+  what: "serves" | "serves no more",
+): number {
   const line = judge.log.findLast((each) => each.endsWith(`${host} ${what}`));
   assert.ok(line, `${host} ${what}: ${judge.log.join("; ")}`);
   return Number(line?.split(" ", 1)[0]);
@@ -107,7 +111,14 @@ export function mistake(world: World, host: string, change: (state: State) => St
 
 export function toldText(world: World): string {
   const lines = [...world.agents.values()].flatMap(({ name, told }) =>
-    told.map(({ atMs, event }) => ({ atMs, text: `${Math.round(atMs)} ${name} ${eventText(event)}` })),
+    told.map(({ atMs, event }) => ({
+      atMs,
+      text: `${Math.round(atMs)} ${name} ${eventText(event)}`,
+    })),
   );
-  return lines.sort((a, b) => a.atMs - b.atMs).slice(-80).map(({ text }) => text).join("\n");
+  return lines
+    .sort((a, b) => a.atMs - b.atMs)
+    .slice(-80)
+    .map(({ text }) => text)
+    .join("\n");
 }

@@ -7,10 +7,11 @@ import path from "node:path";
 import { boot, buildImage, bundleService, end, guests } from "./lab-fence/guests.mjs";
 import { Trials } from "./lab-fence/trials.mjs";
 
-const usage = `usage: build.sh lab fence [all | softdog | i6300esb | down]
+const usage = `usage: build.sh lab fence [all | softdog | i6300esb | agents | down]
   all         both guests, about 3 minutes; the table of promised and measured times
   softdog     one of them
   i6300esb    the other
+  agents      the same two guests, with the program itself under a lease in each
   down        ends what a lab that was killed left behind
 `;
 const folder = path.resolve(process.env.LAB_FOLDER ?? ".build/lab-fence");
@@ -33,7 +34,7 @@ function table(rows) {
   return [line(head, ""), ...rows.map((row) => line(row, row.isGood ? "ok" : "FAIL"))].join("\n");
 }
 
-async function runTrials(chosen) {
+async function runTrials(chosen, isOfAgents) {
   const image = buildImage(folder, say);
   await bundleService(service, dist);
   say(`booting ${chosen.map(({ name }) => name).join(" and ")}`);
@@ -42,7 +43,7 @@ async function runTrials(chosen) {
       await boot(guest, image, dist);
       const trials = new Trials(guest, say);
       try {
-        await trials.run();
+        await (isOfAgents ? trials.runAgents() : trials.run());
       } catch (error) {
         say(error.message);
         throw error;
@@ -60,7 +61,8 @@ async function runTrials(chosen) {
 const rows = [];
 
 async function main([what = "all", ...rest]) {
-  const chosen = guests.filter(({ name }) => what === "all" || what === name);
+  const all = what === "all" || what === "agents";
+  const chosen = guests.filter(({ name }) => all || what === name);
   if (rest.length > 0 || (chosen.length === 0 && what !== "down")) {
     process.stderr.write(usage);
     process.exitCode = 64;
@@ -75,7 +77,7 @@ async function main([what = "all", ...rest]) {
     process.once(signal, () => end().finally(() => process.exit(130)));
   }
   try {
-    await runTrials(chosen);
+    await runTrials(chosen, what === "agents");
   } finally {
     process.chdir(folder);
     await end();

@@ -227,7 +227,7 @@ export function ageHandover(state: State): Step {
 }
 
 /** The term is not given yet: this site goes on, and starts its service again. */
-function abort(state: State, code: ExitCode, why: string): Step {
+export function abort(state: State, code: ExitCode, why: string): Step {
   const { handover } = state;
   if (!handover) return nothing(state);
   const message = `not switched over: ${why}; this site keeps the term ${state.term}`;

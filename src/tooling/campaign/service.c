@@ -65,13 +65,15 @@ static int open_in(const char *folder, const char *name) {
   return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
+static int control = -1;
+
 /* Whoever starts or stops, one at a time. The lock ends with this process. */
 static int take_control(const char *folder) {
-  int file = open_in(folder, "control.lock");
-  if (file < 0) return -1;
-  while (flock(file, LOCK_EX) != 0)
+  control = open_in(folder, "control.lock");
+  if (control < 0) return -1;
+  while (flock(control, LOCK_EX) != 0)
     if (errno != EINTR) return -1;
-  return file;
+  return 0;
 }
 
 static void serve(int lock, int log, uint32_t site, long every_ms, int born) {
@@ -104,6 +106,7 @@ static int start(const char *folder, const char *log_path, uint32_t site, long e
     int none = open("/dev/null", O_RDWR);
     for (int file = 0; file < 3; file++) dup2(none, file);
     close(born[0]);
+    close(control); /* else it would be held as long as the service runs */
     serve(lock, log, site, every_ms, born[1]);
   }
   close(born[1]);

@@ -10,6 +10,13 @@ const silencing = new Set([
   "partition", "agent-killed", "agent-hangs", "machine-reset", "machine-off",
 ]); // biome-ignore format: a list
 
+/** How a role became active, by the words of its journal. */
+const reasons = {
+  agent: "takeover by the agent",
+  operator: "takeover by the operator",
+  handover: "the term was handed over",
+};
+
 const sorted = (values) => values.toSorted((a, b) => a - b);
 const median = (values) => sorted(values)[Math.floor(values.length / 2)] ?? null;
 const rounded = (value) => (value === null ? null : Math.round(value * 1000) / 1000);
@@ -23,7 +30,7 @@ export class Takeovers {
     // Journals tell wall time; one clock serves all.
     this.wallMs = Date.now() - nowMs();
     this.beginMs = Number.POSITIVE_INFINITY;
-    this.counts = { agent: 0, operator: 0, handover: 0, begun: 0 };
+    this.counts = { agent: 0, operator: 0, handover: 0 };
     this.moves = 0;
     this.ratios = [];
     this.gaps = [];
@@ -54,13 +61,12 @@ export class Takeovers {
 
   heed(machine, event, past, isCalm) {
     const atMs = event.wallMs - this.wallMs;
-    if (event.ev === "takeover" && event.step === "begin") {
-      this.counts.begun += 1;
-      machine.takeoverBy = event.by;
-      if (event.by === "agent") this.holdAgainstBound(atMs, past);
+    if (event.ev === "takeover" && event.step === "begin" && event.by === "agent") {
+      this.holdAgainstBound(atMs, past);
     }
-    if (event.ev === "takeover" && event.step === "done") {
-      this.counts[machine.takeoverBy ?? "agent"] += 1;
+    if (event.ev === "role" && event.role === "active") {
+      const by = Object.keys(reasons).find((key) => event.reason.startsWith(reasons[key]));
+      if (by) this.counts[by] += 1;
     }
     if (event.ev === "role" && event.role === "fenced" && isCalm(atMs)) {
       this.unprovoked.push(`${machine.name} fenced: ${event.reason}`);
@@ -84,7 +90,6 @@ export class Takeovers {
       takeovers: counts.agent,
       byOperator: counts.operator,
       switchOvers: counts.handover,
-      begun: counts.begun,
       watchdogResets: this.resets,
       watchdogLatestMs: rounded(this.latestMs),
       unprovoked: this.unprovoked,

@@ -23,7 +23,7 @@ export const guests = [
 ];
 const disks = ["a"];
 const diskBytes = 16 << 20;
-const memoryMb = 384;
+const memoryMb = 512;
 
 export const buildImage = (folder, say) =>
   image(folder, say, {

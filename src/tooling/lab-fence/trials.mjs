@@ -3,6 +3,7 @@
  * deadline, for the machine's reset, or that none comes. Times are of the host's clock, from the
  * mark that the guest writes to its console with the fault, to the reset that its machine tells.
  */
+import { prepareAgents, startAgents } from "./agents.mjs";
 import { boots, booted, command, must, pause, Teller, textOf, until } from "./guests.mjs";
 
 export const limitMs = 4000;
@@ -37,9 +38,10 @@ const faults = {
   },
 };
 
-/** The driver, the volume below a map that can be suspended, and the service. */
-async function prepare({ name, module }) {
-  await must(name, `busybox insmod /modboot/${module}.ko`);
+const loadDriver = ({ name, module }) => must(name, `busybox insmod /modboot/${module}.ko`);
+
+/** The volume below a map that can be suspended. */
+async function prepare(name) {
   await must(
     name,
     "dmsetup create pvol --noudevsync --noudevrules --table '0 32768 linear /dev/vda 0'",
@@ -63,6 +65,7 @@ export class Trials {
   #guest;
   #teller;
   #say;
+  #begin = this.#beginService;
 
   constructor(guest, say) {
     this.#guest = guest;
@@ -114,14 +117,34 @@ export class Trials {
     const comeUp = boots(name);
     await this.#reset(trial);
     await booted(name, comeUp + 1);
-    await prepare(this.#guest);
-    await startService(name);
+    await this.#begin(this.#guest);
+  }
+
+  async #beginService(guest) {
+    await loadDriver(guest);
+    await prepare(guest.name);
+    await startService(guest.name);
+  }
+
+  async #beginAgents(guest) {
+    await loadDriver(guest);
+    await prepareAgents(guest.name);
+    await startAgents(guest.name);
+    await must(guest.name, "cp /run/t1/mirrorbeat.pid /run/pid");
+  }
+
+  /** The program itself under a lease: `mirrorbeat run`, twice. */
+  async runAgents() {
+    this.#begin = this.#beginAgents;
+    await this.#begin(this.#guest);
+    await this.#none("fed", 3 * limitMs);
+    await this.#resetAndReturn("dead");
+    await this.#reset("stopped");
   }
 
   async run() {
     const { name } = this.#guest;
-    await prepare(this.#guest);
-    await startService(name);
+    await this.#begin(this.#guest);
     await this.#none("fed", 3 * limitMs);
     await this.#none("ended as planned", 2 * limitMs, async () => {
       await must(name, `kill -TERM ${service}`);
