@@ -12,8 +12,9 @@ build.sh [VERB]      from a fresh clone, nothing else to do first
   test [FILTER...]   native tests under sanitizers, then every test of src
   conformance NAME   the checks that every remote copy must pass, on that one
   lint               types, import rules, format
-  lab NAME VERB      real remote copies on this machine (docs/lab.md): qemu, drbd;
-                     real watchdogs in virtual machines (docs/fencing.md): fence
+  lab NAME VERB      real engines (docs/lab.md): qemu, drbd; real watchdogs and
+                     reservations in virtual machines: fence, reservation
+  campaign [--help]  partitions, kills, hangs, reboots; two active is looked for
   bench [--soak]     figures beside sbd, sanlock and a bare Node timer
   smoke              the bundle on Node 20, 22 and 24
   clean              remove what was built
@@ -110,6 +111,7 @@ case "$verb" in
   conformance) conformance "$@" ;;
   lint) prepare; lint ;;
   lab) lab "$@" ;;
+  campaign) program; exec node src/tooling/campaign.mjs "$@" ;;
   bench) program; exec node src/tooling/bench.mjs "$@" ;;
   smoke) program; exec node src/tooling/smoke.mjs "$@" ;;
   clean) rm -rf dist .build node_modules ;;

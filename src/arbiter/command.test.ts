@@ -44,6 +44,11 @@ for (const [what, body, kind] of [
   ["more words", "echo 'down osaka maybe'", "unknown"],
   ["the line on standard error", "echo 'down osaka' >&2", "unknown"],
   ["a signal", "kill -9 $$", "unknown"],
+  [
+    "more than is kept, and what is kept ends well",
+    "head -c 65526 /dev/zero | tr '\\0' '\\n'; printf 'down osaka'; echo ' maybe'; exit 0",
+    "unknown",
+  ],
   ["too much output", "head -c 100000 /dev/zero | tr '\\0' x; echo; echo 'down osaka'", "unknown"],
 ] as const) {
   test(`${what}: ${kind}`, () =>

@@ -86,6 +86,16 @@ for (const type of [5, 6, 7, 8] as const) {
   });
 }
 
+test("the site's reservation is no right of a host that is not registered", async () => {
+  const volume = new SimulatedVolume();
+  await host(volume, "1/0", keys.A).ask(request);
+  const sibling = host(volume, "1/1", reservationKey("demo", 1, 1));
+  assert.match((await sibling.holds(request)).detail, "this host is not registered");
+  assert.is(await kind(sibling.holds(request)), "denied");
+  assert.is(await kind(sibling.ask(request)), "granted");
+  assert.is(volume.holder?.path, "1/0", "its sibling still holds, and both may write");
+});
+
 test("a key of another program is left alone, and nothing is changed", async () => {
   const volume = new SimulatedVolume();
   volume.paths.set("X", { key: 0xabcdefn, attentions: [] });

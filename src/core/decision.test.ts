@@ -62,7 +62,7 @@ function expectedRole(fact: RoleFacts): Role {
   if (!ownsTerm) return serviceMayRun && role !== "stopped" ? "fenced" : "standby";
   if (role === "active") return mustStop === null ? "active" : "fenced";
   if (role === "fenced") return halfDone ? "transitioning" : "stopped";
-  if (role === "transitioning") return role;
+  if (role === "transitioning") return mustStop !== null && serviceMayRun ? "fenced" : role;
   return mayServe ? "active" : role;
 }
 

@@ -85,6 +85,14 @@ function allBeat(serial: bigint, term: bigint, incarnation: bigint): object {
   return { kind: "network-read", records };
 }
 
+const peersBeat = fc
+  .tuple(
+    fc.bigInt({ min: 1n, max: 30n }),
+    fc.constantFrom(257n, 257n, 257n, 514n, 769n),
+    fc.constantFrom(3n, 3n, 3n, 2n),
+  )
+  .map(([serial, term, incarnation]) => ({ ...allBeat(serial, term, incarnation) }));
+
 const ourSite = fc.constantFrom(1, 1, 2);
 /** Incarnation of the host in `setupOf`, more often than not. */
 const ourStart = fc.constantFrom(3n, 3n, 3n, 2n, 4n);
@@ -106,7 +114,7 @@ const partial: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   record.map((each) => ({ kind: "sibling", record: each })),
   fc.tuple(fc.boolean(), fc.nat(3)).map(([force, id]) => ({ kind: "takeover", id, force })),
   fc.tuple(fc.constantFrom(257n, 514n, 770n, 1026n), fc.boolean(), fc.boolean(), fc.boolean()).map(([term, ok, halfDone, serving]) => ({ kind: "term-stored", durable: { term, halfDone, serving, grantedTerm: 0n, grantedSite: 0 }, ok })),
-  fc.tuple(small, fc.constantFrom(257n, 257n, 514n, 769n), ourStart).map(([serial, term, incarnation]) => ({ ...allBeat(serial, term, incarnation) })),
+  peersBeat, peersBeat, peersBeat,
   fc.constant({ kind: "tick" }),
   fc.bigInt({ min: 0n, max: 40n }).map((afterSerial) => ({ kind: "looked", mirror: "west", afterSerial })),
   fc.nat(3).map((id) => ({ kind: "switchover", id, to: "osaka", repair: false })),

@@ -32,6 +32,7 @@ import {
 import { beatIssued } from "./step/issued.ts";
 import { seeLook, settleLock } from "./step/lock.ts";
 import { arbiterSaid, settleArbiter } from "./step/outside.ts";
+import { settleLapse } from "./step/lapse.ts";
 import { settleRole, stopHookEnded } from "./step/role.ts";
 import { seeSibling } from "./step/siblings.ts";
 import { settleStandby } from "./step/standby.ts";

@@ -86,6 +86,8 @@ export type Ending = {
 
 /** Codes that Linux has and the run-time has no name for. */
 const extraErrors: Readonly<Record<number, string>> = {
+  // What a write gets that a reservation of another host forbids.
+  52: "EBADE",
   61: "ENODATA",
   84: "EILSEQ",
   121: "EREMOTEIO",

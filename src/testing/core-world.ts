@@ -62,6 +62,9 @@ export function deepFreeze<T>(value: T): T {
   return value;
 }
 
+/** What the codec puts in the place of these. */
+const seal = { magic: "", keyId: 0, mac: new Uint8Array(0), crc: 0 };
+
 /** How often the agent looks at volumes that are not installed. */
 const probeMs = 2000;
 
@@ -318,6 +321,7 @@ export class World {
       agent.onService = old.onService;
     }
     this.agents.set(name, agent);
+    if (isLeased(config.policy)) this.#readOwnSlot(agent);
     const phaseMs = 1 + 37 * [...this.agents.keys()].indexOf(name);
     this.#loops(agent, phaseMs);
     return agent;
@@ -329,6 +333,19 @@ export class World {
       agent.alive = false;
       agent.memory.marks = highWaterMarks(agent.state);
     }
+  }
+
+  /** Stops an agent in order: its service first, then a last beat; the watchdog is disarmed then. */
+  leave(name: string, looks = 20): void {
+    const agent = this.agent(name);
+    if (!agent.alive) return;
+    if (!agent.state.stopping) this.input(name, { kind: "stop" });
+    if (isLeased(agent.state.config.policy) && agent.state.serviceMayRun && looks > 0) {
+      return this.#for(agent, this.nowMs + 500, () => this.leave(name, looks - 1));
+    }
+    if (!agent.state.serviceMayRun) agent.fedMs = null;
+    this.#beat(agent);
+    this.kill(name);
   }
 
   pause(name: string): void {
@@ -654,6 +671,29 @@ export class World {
     }
   }
 
+  /** What stands in its own slot, before it writes there: as an agent opens its volumes. */
+  #readOwnSlot(agent: Agent): void {
+    const { site, slot } = this.#self(agent);
+    const { mirrors } = agent.state.config;
+    for (const { name } of mirrors.filter(({ writer }) => writer === site.name)) {
+      const record = this.#slotOf(name, slot, site.id);
+      if (record) this.apply(agent, { kind: "sibling", nowMs: this.nowMs, record });
+    }
+  }
+
+  /** The newest record in that slot of our own PVOL. */
+  #slotOf(mirror: string, slot: number, siteId: number): HeartbeatRecord | null {
+    const copies = ([0, 1] as const).map((copy) => {
+      const block = recordBlock(slot, copy);
+      const bytes = this.volume(mirror).pvol.get(block);
+      if (!bytes) return { kind: "empty" } as const;
+      const at = { clusterId, volumeId, block, copy, slot, siteId };
+      return this.#openRecord(bytes, { medium: "volume", ...at }, sealing);
+    });
+    const reading = newestCopy(copies[0] as Opened<"record">, copies[1] as Opened<"record">);
+    return reading.kind === "record" ? reading.record : null;
+  }
+
   #readSiblings(agent: Agent): void {
     const { self, mirrors, sites } = agent.state.config;
     const site = sites.find(({ name }) => name === self.site);
@@ -663,26 +703,11 @@ export class World {
       const afterSerial = agent.lastWritten.get(mirror.name) ?? 0n;
       for (const host of site?.hosts ?? []) {
         if (host.name === agent.name) continue;
-        const copies = [0, 1].map((copy) => {
-          const block = recordBlock(host.slot, copy);
-          const bytes = this.volume(mirror.name).pvol.get(block);
-          if (!bytes) return { kind: "empty" } as const;
-          const place = {
-            medium: "volume",
-            clusterId,
-            volumeId,
-            block,
-            copy,
-            slot: host.slot,
-            siteId: site?.id ?? 0,
-          } as const;
-          return this.#openRecord(bytes, place, sealing);
-        });
-        const reading = newestCopy(copies[0] as Opened<"record">, copies[1] as Opened<"record">);
-        if (reading.kind !== "record") continue;
+        const record = this.#slotOf(mirror.name, host.slot, site?.id ?? 0);
+        if (!record) continue;
         const was = agent.state.siblings[host.name]?.at;
-        if (was && comparePositions(reading.record, was) === 0) continue;
-        this.apply(agent, { kind: "sibling", nowMs: this.nowMs, record: reading.record });
+        if (was && comparePositions(record, was) === 0) continue;
+        this.apply(agent, { kind: "sibling", nowMs: this.nowMs, record });
       }
       this.apply(agent, { kind: "looked", nowMs: this.nowMs, mirror: mirror.name, afterSerial });
     }
@@ -814,16 +839,11 @@ export class World {
     echoes: readonly Echo[],
     first: number,
   ): Block {
-    const record = { ...head, ...body, echoSectors: 1, echoPeers: echoes.length };
+    const record = { ...head, ...body, ...seal, echoSectors: 1, echoPeers: echoes.length };
     const echo = this.#echoValues(agent, head, body, peerSite, echoes, first);
     const bytes = new Uint8Array(this.#light ? 0 : length);
     if (this.#light) {
-      const seal = { keyId: 0, mac: new Uint8Array(0), crc: 0 };
-      const plain = {
-        record: { magic: "MBRECORD", ...record, ...seal },
-        echo: { magic: "MBECHO", ...echo, ...seal },
-      };
-      this.#plain.set(bytes, plain);
+      this.#plain.set(bytes, { record, echo: { ...echo, ...seal } });
       return bytes;
     }
     encodeSector("record", record, agent.sealing, bytes);

@@ -171,6 +171,7 @@ class Faults {
         return this.#path(kind, on);
       case "late":
         this.#world.networkMs = on ? 4000 : 3;
+        this.#world.latencyMs = on ? 800 : 20;
         return;
       case "site-reset": {
         const site = this.#world.agent(host).setup.config.self.site;
@@ -206,7 +207,7 @@ class Faults {
         if (!on) return this.#up(host);
         if (!agent.alive) return;
         if (kind === "kill") return this.#world.kill(host);
-        return kind === "reset" ? this.#world.reset(host) : this.#stop(agent, 20);
+        return kind === "reset" ? this.#world.reset(host) : this.#world.leave(host);
       case "pause":
         if (on) this.#world.pause(host);
         else this.#world.resume(host);
@@ -245,21 +246,6 @@ class Faults {
     agent.storeOk = old.storeOk;
     agent.writesHang = old.writesHang;
     agent.dataFault = old.dataFault;
-  }
-
-  /** As an agent stops: its service first, then a last beat. */
-  #stop(agent: Agent, looks: number): void {
-    if (!agent.alive || this.#world.agents.get(agent.name) !== agent) return;
-    const { nowMs } = this.#world;
-    if (!agent.state.stopping) this.#world.input(agent.name, { kind: "stop" });
-    if (agent.state.serviceMayRun && looks > 0) {
-      return this.#world.later(500, () => this.#stop(agent, looks - 1));
-    }
-    if (!agent.state.serviceMayRun) agent.fedMs = null;
-    const bootNs = BigInt(Math.round(nowMs)) * 1_000_000n;
-    const beat = { wallNs: 0n, bootNs, nonce: BigInt(0xbea7_0000) + BigInt(Math.round(nowMs)) };
-    this.#world.input(agent.name, { kind: "beat", ...beat } as never);
-    this.#world.kill(agent.name);
   }
 
   #command(kind: Fault["kind"], agent: Agent): void {
@@ -302,6 +288,7 @@ class Faults {
     }
     world.cutNetwork.clear();
     world.networkMs = 3;
+    world.latencyMs = 20;
     for (const name of world.volumes.keys()) world.link(name, true);
     this.#held.clear();
   }

@@ -75,7 +75,10 @@ async function brokenProgram(dist) {
       onLoad({ filter: /base[\\/]lease-timing\.ts$/ }, ({ path: file }) => {
         const text = readFileSync(file, "utf8");
         if (!formula.test(text)) throw new Error(`${file}: takeoverWaitMinMs is not found`);
-        return { contents: text.replace(formula, (head) => `${head} if (timing) return 0;`), loader: "ts" };
+        return {
+          contents: text.replace(formula, (head) => `${head} if (timing) return 0;`),
+          loader: "ts",
+        };
       });
     },
   };
@@ -111,7 +114,8 @@ const sum = (results, key) => results.reduce((total, result) => total + (result[
 function merged(results, key) {
   const all = {};
   for (const result of results) {
-    for (const [name, count] of Object.entries(result[key] ?? {})) all[name] = (all[name] ?? 0) + count;
+    for (const [name, count] of Object.entries(result[key] ?? {}))
+      all[name] = (all[name] ?? 0) + count;
   }
   return all;
 }
@@ -153,7 +157,8 @@ const pad = (text, width) => String(text).padEnd(width);
 function textOf(s) {
   const struck = Object.entries(s.struck).map(([name, count]) => `  ${pad(name, 20)}${count}`);
   const acts = Object.entries(s.operatorActs).map(([what, count]) => `  ${count} x ${what}`);
-  const verdict = s.wrong.length > 0 ? `WRONG: ${s.wrong.join("; ").split("\n")[0]}` : "NEVER TWO ACTIVE";
+  const verdict =
+    s.wrong.length > 0 ? `WRONG: ${s.wrong.join("; ").split("\n")[0]}` : "NEVER TWO ACTIVE";
   return [
     `${verdict}  ${s.faults} faults, ${s.takeovers} takeovers, two active ${s.twoActive}`,
     `rounds ${s.rounds}, runs of the service ${s.serviceRuns}, ${s.seconds} s, seed ${s.seed}`,
@@ -182,10 +187,12 @@ async function main() {
   mkdirSync(out, { recursive: true });
   const dist = path.resolve(values.dist);
   const breakMs = values["break-wait"] === undefined ? null : whole("break-wait", 0);
-  const [machineProgram, serviceProgram] = await Promise.all([compile("machine"), compile("service")]);
+  const [machineProgram, serviceProgram] = await Promise.all([
+    compile("machine"),
+    compile("service"),
+  ]);
   const program = breakMs === null ? path.join(dist, "mirrorbeat") : await brokenProgram(dist);
-  const until =
-    values["limit-seconds"] && Date.now() + 1000 * whole("limit-seconds", 1);
+  const until = values["limit-seconds"] && Date.now() + 1000 * whole("limit-seconds", 1);
   const latest = new Array(jobs).fill({ faults: 0, takeovers: {} });
   const beganMs = performance.now();
   const results = await Promise.all(
@@ -196,6 +203,8 @@ async function main() {
         faults: Math.floor(faults / jobs) + (job < faults % jobs ? 1 : 0),
         only: Object.fromEntries(names.map((name) => [name, { weight: faultTable[name].weight }])),
         timing: breakMs === null ? {} : { takeover_wait_ms: breakMs },
+        // Every other cluster has a data pair, whose state may forbid a takeover.
+        withData: job % 2 === 1,
         onFiles: values["on-files"],
         folder: path.join(path.resolve(values.keep), `seed-${seed}-${job}`),
       }; // biome-ignore format: a list

@@ -11,7 +11,7 @@ const usage = `usage: build.sh lab fence [all | softdog | i6300esb | agents | do
   all         both guests, about 3 minutes; the table of promised and measured times
   softdog     one of them
   i6300esb    the other
-  agents      the same two guests, with the program itself under a lease in each
+  agents      the second, with two agents of the program under a lease in it
   down        ends what a lab that was killed left behind
 `;
 const folder = path.resolve(process.env.LAB_FOLDER ?? ".build/lab-fence");
@@ -61,8 +61,8 @@ async function runTrials(chosen, isOfAgents) {
 const rows = [];
 
 async function main([what = "all", ...rest]) {
-  const all = what === "all" || what === "agents";
-  const chosen = guests.filter(({ name }) => all || what === name);
+  const wanted = what === "agents" ? "i6300esb" : what;
+  const chosen = guests.filter(({ name }) => wanted === "all" || wanted === name);
   if (rest.length > 0 || (chosen.length === 0 && what !== "down")) {
     process.stderr.write(usage);
     process.exitCode = 64;

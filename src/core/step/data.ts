@@ -10,7 +10,9 @@ const nsPerMs = 1_000_000n;
 /** What a provider told of a group's pair. */
 export function seeData(state: State, input: Extract<Input, { kind: "data" }>): State {
   const before = state.data[input.group];
-  const inSync = input.state === "paired" && input.inSync !== false;
+  // A source that tells neither whether nor since when it is in sync tells nothing of it.
+  const told = input.inSync === true || (input.inSync === null && input.lastCopyAgoMs !== null);
+  const inSync = input.state === "paired" && told;
   const behindNs = BigInt(Math.ceil(input.lastCopyAgoMs ?? 0)) * nsPerMs;
   const inSyncNs = inSync ? input.bootNs - behindNs : (before?.inSyncNs ?? 0n);
   const { state: pair, role, nowMs: observedMs } = input;

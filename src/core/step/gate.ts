@@ -23,7 +23,9 @@ type Closed = { readonly reason: string; readonly opens: string };
 export function gateView(state: State, volumesFault: string): GateView {
   const owner = siteOf(state, state.term);
   const facts = { schema: 1, role: state.role, term: String(state.term), owner } as const;
-  if (state.role === "active" && hasRight(state)) {
+  // The service hook of a takeover may well start what asks the gate.
+  const serves = state.role === "active" || state.takeover?.phase === "hook";
+  if (serves && ownsTerm(state) && hasRight(state)) {
     return { ...facts, open: true, code: exitCodes.ok, reason: openReason(state), opens: "" };
   }
   if (volumesFault !== "") {

@@ -1,7 +1,7 @@
 /** Arbiters outside: asked before a takeover, and again and again by the site that must hold one. */
 import { asksArbiter, holdsArbiter } from "../base/config.ts";
 import { exitCodes } from "../base/exit-codes.ts";
-import { ownsTerm, siteOf } from "./holders.ts";
+import { ownsTerm, peersConfirm, siteOf } from "./holders.ts";
 import { endTakeover } from "./takeover-end.ts";
 import { storeTakenTerm } from "./takeover.ts";
 import type { ArbiterQuestion, Input, State, Step } from "./state.ts";
@@ -20,8 +20,9 @@ function questionOf(state: State): ArbiterQuestion | null {
   if (state.takeover || state.handover) return null;
   if (ownsTerm(state)) {
     if (!holdsArbiter(policy)) return null;
-    // What was granted once is looked after; what an owner never had it must ask for.
-    return state.arbiter.answer === "granted" || state.role === "active" ? "holds" : "ask";
+    if (state.arbiter.answer === "granted" || state.role === "active") return "holds";
+    // To ask may take the right from whoever has it: not before the others say that nobody has.
+    return peersConfirm(state) ? "ask" : null;
   }
   const group = state.groups[siteOf(state, state.term)];
   const eligible = group?.action === "eligible" || group?.row === "9" || group?.row === "8";

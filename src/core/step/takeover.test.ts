@@ -237,6 +237,44 @@ test("by force against a living site: it learns the term, steps down, runs its h
   }
 });
 
+test("a stop hook that fails keeps the host fenced, and is run again every 5 s until it succeeds", () => {
+  const world = well(one);
+  const tokyo = world.agent("tokyo-1");
+  const stops = () => tokyo.hooks.filter((hook) => hook === "superseded").length;
+  tokyo.stopOk = false;
+  assert.is(world.takeover("osaka-1", { force: true }), 0);
+  world.run(7000);
+  assert.is(tokyo.state.role, "fenced");
+  assert.ok(stops() >= 2, `${stops()} runs`);
+  const before = stops();
+  world.run(10_000);
+  assert.ok(stops() === before + 1 || stops() === before + 2, `${stops() - before} runs in 10 s`);
+  assert.is(world.takeover("tokyo-1", { force: true, waitMs: 0 }), 75, "not before it is stopped");
+  tokyo.stopOk = true;
+  world.run(8000);
+  assert.is(tokyo.state.role, "standby");
+  assert.is(tokyo.serviceRuns, false);
+  const after = stops();
+  world.run(20_000);
+  assert.is(stops(), after, "and not again");
+});
+
+test("a term that comes back while the service is being stopped is no right to go on", () => {
+  const world = well(one);
+  const tokyo = world.agent("tokyo-1");
+  tokyo.hookMs = 12_000;
+  assert.is(world.takeover("osaka-1", { force: true, waitMs: 2500 }), 0);
+  assert.is(tokyo.state.role, "fenced");
+  world.kill("osaka-1");
+  const record = recordOf(9n, { site: 1, slot: 1, hostName: "tokyo-2", term: 769n, role: 2 });
+  world.input("tokyo-1", { kind: "probe", wallNs: 0n, mirror: "east", records: [record] } as never);
+  world.run(30_000);
+  assert.is(tokyo.state.role, "stopped", "osaka-1 is silent, so nothing confirms the term");
+  world.start("osaka-1");
+  world.run(20_000);
+  assert.is(tokyo.state.role, "active");
+});
+
 test("a sibling host joins its site once the other one is active", () => {
   const world = tokyoDead(two);
   assert.is(world.takeover("osaka-1"), 0);

@@ -18,6 +18,8 @@ const aloneShare = 0.4;
 const overlappingMax = 4;
 const spreadMs = 2500;
 const restMs = [100, 900];
+/** A machine that was reset is back after so long. */
+const bootMs = [100, 6000];
 const toldMax = 400;
 const lastLines = 40;
 const limits = { stuckMs: 45_000, patienceMs: 8_000 };
@@ -73,7 +75,10 @@ class Campaign {
     const left = options.faults - this.count;
     const size = Math.min(left, isAlone ? 1 : random.whole(2, overlappingMax));
     const plan = Array.from({ length: size }, () => {
-      return { name: random.weighted(options.only ?? faults), delayMs: random.between(0, spreadMs) };
+      return {
+        name: random.weighted(options.only ?? faults),
+        delayMs: random.between(0, spreadMs),
+      };
     });
     await Promise.all(
       plan.map(async ({ name, delayMs }) => {
@@ -150,7 +155,9 @@ async function main(options) {
   let world = null;
   let result;
   try {
-    world = await World.open(options);
+    // Machines do not take their turns in the faults' sequence of random numbers.
+    const boots = randomBy(options.seed + 1);
+    world = await World.open({ ...options, bootMs: () => boots.between(...bootMs) });
     result = await new Campaign(world, options).run();
   } catch (error) {
     result = { wrong: `the campaign itself failed: ${error.stack}` };

@@ -8,7 +8,7 @@ const briefMs = [100, 1500];
 const longMs = [1500, 9000];
 const commandLimitMs = 20_000;
 
-const lasting = (random) => random.between(...(random.isTrue(0.5) ? briefMs : longMs));
+const lasting = (random) => random.between(...(random.isTrue(0.4) ? briefMs : longMs));
 
 /** The machine whose agent is active, as it says itself; null where none is. */
 export async function activeMachine({ world }) {
@@ -98,7 +98,7 @@ async function attestedTakeover(scene) {
 }
 
 async function pauseCopier({ world, random }) {
-  const copier = world.copiers[random.one(world.mirrors)];
+  const copier = world.copiers[random.one(world.pairs)];
   copier.kill("SIGSTOP");
   await sleep(lasting(random));
   copier.kill("SIGCONT");
@@ -106,7 +106,7 @@ async function pauseCopier({ world, random }) {
 }
 
 async function lagCopier({ world, random, links }) {
-  const mirror = random.one(world.mirrors);
+  const mirror = random.one(world.pairs);
   await links.insist(mirror, "lag", { ms: Math.round(random.between(50, 3000)) });
   await sleep(lasting(random));
   await links.insist(mirror, "lag", { ms: 0 });
@@ -115,7 +115,7 @@ async function lagCopier({ world, random, links }) {
 
 /** It is mended with the links, once all faults are over. */
 async function splitPair({ world, random }) {
-  const answer = await world.copier(random.one(world.mirrors), "split");
+  const answer = await world.copier(random.one(world.pairs), "split");
   await sleep(lasting(random));
   return answer.ok;
 }
@@ -132,13 +132,12 @@ export const faults = {
   },
   "mirror-cut": {
     weight: 8,
-    run: (scene) => cutFor(scene, { mirrors: [scene.random.one(scene.world.mirrors)] }),
+    run: (scene) => cutFor(scene, { mirrors: [scene.random.one(scene.world.pairs)] }),
   },
-  "mirrors-cut": { weight: 6, run: (scene) => cutFor(scene, { mirrors: scene.world.mirrors }) },
+  "arrays-cut": { weight: 6, run: (scene) => cutFor(scene, { mirrors: scene.world.pairs }) },
   partition: {
     weight: 16,
-    run: (scene) =>
-      cutFor(scene, { ways: scene.world.lan.ways, mirrors: scene.world.mirrors }),
+    run: (scene) => cutFor(scene, { ways: scene.world.lan.ways, mirrors: scene.world.pairs }),
   },
   "one-way-partition": {
     weight: 6,
@@ -164,8 +163,7 @@ export const faults = {
   },
   "agent-restarted": {
     weight: 6,
-    run: async (scene) =>
-      stopInOrder(await victim(scene), scene.random.between(...longMs)),
+    run: async (scene) => stopInOrder(await victim(scene), scene.random.between(...longMs)),
   },
   "machine-reset": {
     weight: 12,
@@ -199,7 +197,7 @@ export const faults = {
 
 /** The copiers' links, each cut for as long as any fault wants it so. */
 export function linksOf(world) {
-  const cuts = Object.fromEntries(world.mirrors.map((mirror) => [mirror, 0]));
+  const cuts = Object.fromEntries(world.pairs.map((mirror) => [mirror, 0]));
   const insist = async (mirror, command, more) => {
     for (const endMs = nowMs() + commandLimitMs; nowMs() < endMs; await sleep(50)) {
       if ((await world.copier(mirror, command, more)).ok) return;
@@ -217,14 +215,20 @@ export function linksOf(world) {
       cuts[mirror] -= 1;
       return settle(mirror);
     },
-    /** Pairs that do not come back by themselves are resynchronised; those that are not whole. */
-    async mend() {
+    /**
+     * What an operator does about pairs that do not come back by themselves. A data pair that was
+     * taken over goes on from the site that serves, once that is sure. Gives those not whole.
+     */
+    async mend(activeSite) {
       const torn = [];
-      for (const mirror of world.mirrors) {
-        const { ok, value } = await world.copier(mirror, "query");
+      for (const pair of world.pairs) {
+        const { ok, value } = await world.copier(pair, "query");
         if (ok && value.state === "paired") continue;
-        torn.push(mirror);
-        if (ok && value.state.startsWith("suspended")) await world.copier(mirror, "resync");
+        torn.push(pair);
+        if (!ok) continue;
+        if (value.state.startsWith("suspended")) await world.copier(pair, "resync");
+        const isTaken = value.state === "takeover" && activeSite === world.takenBy(value.direction);
+        if (isTaken) await world.copier(pair, "swap", { force: true });
       }
       return torn;
     },

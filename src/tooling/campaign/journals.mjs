@@ -46,7 +46,13 @@ export function tailOf(file) {
 export function mergedJournals(machines, told, count) {
   const lines = machines.flatMap(({ name, journalFile, log }) => {
     const text = existsSync(journalFile) ? readFileSync(journalFile, "latin1") : "";
-    return [...text.split("\n").filter(Boolean).map((line) => [line, name]), ...log.map((line) => [line, ""])];
+    return [
+      ...text
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => [line, name]),
+      ...log.map((line) => [line, ""]),
+    ];
   });
   return [...lines, ...told.map((line) => [line, ""])]
     .map(([line, name]) => {

@@ -40,7 +40,14 @@ export class Judge {
     const site = buffer.readUInt32LE(at + 24);
     const known = this.runs.get(instance);
     if (known) return this.goOn(known, beforeMs);
-    const run = { instance, site, firstMs: beforeMs, lastMs: beforeMs, records: 1, overlaps: false };
+    const run = {
+      instance,
+      site,
+      firstMs: beforeMs,
+      lastMs: beforeMs,
+      records: 1,
+      overlaps: false,
+    };
     const before = this.current;
     if (before && before.site !== site) {
       const { lastMs } = before;

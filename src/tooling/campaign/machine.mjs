@@ -74,8 +74,7 @@ export class Machine {
         for (const tell of this.whenOff.splice(0)) tell();
         this.note(`off by ${news.by}`);
         this.resets.push(news);
-        this.parts.onReset?.(this, news);
-        if (news.by === "watchdog") void this.boot();
+        if (news.by === "watchdog") void this.boot(this.parts.bootMs());
         return;
       case "began":
         if (news.name === "agent") {

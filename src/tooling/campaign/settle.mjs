@@ -47,7 +47,7 @@ export class Settling {
       }),
     );
     const activeSite = this.judge.activeSite(nowMs(), servingMs);
-    const torn = await this.scene.links.mend();
+    const torn = await this.scene.links.mend(activeSite);
     const why = unsettled(statuses, activeSite, world.siteId);
     return { statuses, why: why ?? (torn.length > 0 ? `${torn.join(", ")} not paired` : null) };
   }

@@ -73,15 +73,12 @@ export class Takeovers {
     }
   }
 
-  /** Only where one fault struck alone, and that is the reason. */
+  /** Only where one fault struck a cluster at rest, alone, and that is the reason. */
   holdAgainstBound(atMs, past) {
-    const last = past.at(-1);
-    const [fault, ...others] = past.filter(
-      ({ beganMs, endedMs }) => beganMs <= atMs && endedMs + calmMs >= atMs - this.boundMs.healthy,
-    );
-    if (!fault || fault !== last || others.length > 0) return;
-    if (!fault.isAlone || !silencing.has(fault.name)) return;
-    this.ratios.push((atMs - fault.beganMs) / this.boundMs.healthy);
+    const under = past.filter(({ beganMs }) => beganMs <= atMs);
+    const last = under.at(-1);
+    if (!last?.isAlone || !silencing.has(last.name)) return;
+    this.ratios.push((atMs - last.beganMs) / this.boundMs.healthy);
   }
 
   result() {

@@ -45,6 +45,8 @@ const mirrors = [
   { name: "e-w", writer: "east", reader: "west" },
   { name: "w-e", writer: "west", reader: "east" },
 ];
+/** The service's data, of a cluster that has some. */
+const dataPair = { name: "data", writer: "east", reader: "west" };
 
 const must = async (command, args) => {
   const { stdout } = await promisify(execFile)(command, args, { timeout: 30_000 });
@@ -65,7 +67,7 @@ rm -rf "$folder"
 `;
 
 export class World {
-  /** `options`: { program, machineProgram, serviceProgram, timing, onReset } */
+  /** `options`: { program, machineProgram, serviceProgram, timing, bootMs, withData, onFiles } */
   static async open(options) {
     const world = new World(options);
     try {
@@ -99,33 +101,41 @@ export class World {
   }
 
   async prepare() {
-    const { program, machineProgram, serviceProgram, onReset } = this.options;
+    const { program, machineProgram, serviceProgram, bootMs } = this.options;
     const ports = Object.fromEntries(sites.map(({ host }, index) => [host, 20_000 + index]));
     this.ports = ports;
     this.lan = await openLan(this.address, ports);
     await must(program, ["key", "generate", "--out", this.keyFile]);
     mkdirSync(path.join(this.folder, "c"), { mode: 0o700 });
-    for (const mirror of mirrors) await this.prepareMirror(mirror);
+    for (const pair of this.allPairs) await this.prepareVolumes(pair);
+    for (const mirror of mirrors) await this.formatMirror(mirror);
     for (const { name, host } of sites) {
       const parts = {
         folder: this.folder, program, machineProgram, serviceProgram, watchdogLimitMs,
-        serviceLog: this.serviceLog, everyMs, siteId: this.siteId, onReset,
+        serviceLog: this.serviceLog, everyMs, siteId: this.siteId, bootMs,
       }; // biome-ignore format: a list
       const machine = new Machine(host, name, parts);
       writeFileSync(machine.configFile, this.configText(host, machine));
       this.machines.push(machine);
     }
     await must(program, ["config", "check", "--config", this.machines[0].configFile]);
-    await Promise.all(mirrors.map(({ name }) => this.startCopier(name)));
+    await Promise.all(this.pairs.map((name) => this.startCopier(name)));
   }
 
-  async prepareMirror({ name, writer, reader }) {
+  get allPairs() {
+    return this.options.withData ? [...mirrors, dataPair] : mirrors;
+  }
+
+  async prepareVolumes({ name }) {
     for (const end of ["pvol", "svol"]) {
       const file = path.join(this.folder, `${name}.${end}`);
       writeFileSync(file, "");
       truncateSync(file, volumeBytes);
       this.volumes[`${name}.${end}`] = this.options.onFiles ? file : await this.attach(file);
     }
+  }
+
+  async formatMirror({ name, writer, reader }) {
     await must(this.options.program, [
       "format", this.volumes[`${name}.pvol`], "--cluster", "campaign", "--writer", writer,
       "--reader", reader, "--slots", "4", "--key", this.keyFile, "--yes",
@@ -173,10 +183,10 @@ export class World {
     };
     const site = ({ name, id, role, host: its }) =>
       `[[sites]]\nname = "${name}"\nid = ${id}\nrole = "${role}"\n${host(its)}`;
-    const mirror = ({ name, writer, reader }) =>
-      `[[mirrors]]\nname = "${name}"\nwriter = "${writer}"\nreader = "${reader}"\n` +
+    const pair = (table, { name, writer, reader }) =>
+      `[[${table}]]\nname = "${name}"\nwriter = "${writer}"\nreader = "${reader}"\n` +
       `pvol = "${this.volumes[`${name}.pvol`]}"\nsvol = "${this.volumes[`${name}.svol`]}"\n` +
-      `[mirrors.pair]\nprovider = "embedded"\ncontrol = "${this.copierSocket(name)}"\n`;
+      `[${table}.pair]\nprovider = "embedded"\ncontrol = "${this.copierSocket(name)}"\n`;
     const { id } = sites.find(({ host: its }) => its === self);
     const start = [serviceProgram, "start", machine.folder, this.serviceLog, id, everyMs];
     const words = (list) => JSON.stringify(list.map(String));
@@ -190,7 +200,8 @@ export class World {
       `[fencing]\nwatchdog = "${machine.watchdogSocket}"\n`,
       `watchdog_limit_ms = ${watchdogLimitMs}\nsystemd = false\n`,
       ...sites.map(site),
-      ...mirrors.map(mirror),
+      ...mirrors.map((mirror) => pair("mirrors", mirror)),
+      ...(this.options.withData ? [pair("data", dataPair).replace("\n", "\nid = 1\n")] : []),
     ].join("");
   }
 
@@ -208,6 +219,17 @@ export class World {
 
   get mirrors() {
     return mirrors.map(({ name }) => name);
+  }
+
+  /** Heartbeat mirrors, and the data's. */
+  get pairs() {
+    return this.allPairs.map(({ name }) => name);
+  }
+
+  /** The site that writes a data pair after a takeover against that direction. */
+  takenBy(direction) {
+    const { writer, reader } = dataPair;
+    return this.siteId(direction === "pvol-to-svol" ? reader : writer);
   }
 
   async close() {

@@ -8,7 +8,7 @@ import { command, must, until } from "./guests.mjs";
 
 const program = "/dist/mirrorbeat";
 const watchdogLimitMs = 4000;
-const startLimitMs = 120_000;
+const startLimitMs = 180_000;
 const lookEveryMs = 1000;
 /** Sectors of 512 bytes of each mirror. */
 const sectors = 8192;
@@ -67,6 +67,8 @@ function mapsText() {
 /** Volumes, key and folders, once in each boot. */
 export async function prepareAgents(name) {
   for (const host of Object.keys(hosts)) writeFileSync(`share/${host}.toml`, configText(host));
+  // What the boot before has left there is of a key that is lost.
+  await must(name, "dd if=/dev/zero of=/dev/vda bs=1M count=16 conv=fsync 2>&1");
   await must(name, mapsText());
   await must(name, `printf '#!/bin/sh\\nexit 0\\n' >/run/hook; chmod +x /run/hook`);
   await must(name, "mkdir -p -m 700 /run/t1 /run/o1 /run/t1-state /run/o1-state");
@@ -82,9 +84,12 @@ export async function startAgents(name) {
     const run = `${program} run --config /lab/${host}.toml`;
     await must(name, `setsid ${run} </dev/null >/run/${host}.log 2>&1 &`);
   }
-  await until(`${name}: t1 is active and armed`, startLimitMs, async () => {
-    const { text } = await command(name, "cat /run/t1.log");
-    if (/level=error/.test(text)) throw new Error(`${name}: ${text}`);
-    return /ev=role role=active/.test(text) && /ev=watchdog .*armed/.test(text);
-  }, lookEveryMs);
-} // biome-ignore format: one condition
+  let told = "";
+  const isArmed = async () => {
+    told = (await command(name, "cat /run/t1.log")).text;
+    return /ev=role role=active/.test(told) && /ev=watchdog .*armed/.test(told);
+  };
+  await until("t1 is active and armed", startLimitMs, isArmed, lookEveryMs).catch((error) => {
+    throw new Error(`${name}: ${error.message}; it said:\n${told}`);
+  });
+}
