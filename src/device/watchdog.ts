@@ -40,18 +40,6 @@ export type WatchdogOpened =
   | { readonly ok: true; readonly watchdog: Watchdog }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** From the end of a watchdog's patience to a machine that writes nothing any more. */
-const resetAllowanceMs = 1000;
-
-/**
- * The shortest `watchdog_ms` under which twice that time covers the worst case: a stall between the
- * check and the feeding, one time-out more for that feeding, and one more for a death just before
- * its end, which feeds a device as its descriptor is closed. Three time-outs, each with a reset.
- */
-export function watchdogTimeMinMs(limitMs: number): number {
-  return Math.ceil((3 * (limitMs + resetAllowanceMs)) / 2);
-}
-
 /** struct mirrorbeat_watchdog of native/include/mirrorbeat_fence.h. */
 const structureBytes = 320;
 const pathBytes = 256;

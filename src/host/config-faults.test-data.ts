@@ -215,13 +215,13 @@ export const expectedFaults: Readonly<Record<string, readonly string[]>> = {
     '18: fencing.watchdog_limit_ms: 9000 of no watchdog; add watchdog = "/dev/watchdog0"',
   ],
   "watchdog-limit-fraction": [
-    "23: fencing.watchdog_limit_ms: 8500 is no whole second, and the device counts in them; write 8000",
+    "23: fencing.watchdog_limit_ms: 4500 is no whole second, and the device counts in them; write 4000",
   ],
   "watchdog-limit-too-long": [
-    "23: fencing.watchdog_limit_ms: 9500 is too long: a whole second less than watchdog_ms = 10000; write at most 9000",
+    "23: fencing.watchdog_limit_ms: 9500 is too long: 3 (it + 1000) / 2 must be at most watchdog_ms = 10000; write at most 5000",
   ],
   "watchdog-limit-too-short": [
-    "23: fencing.watchdog_limit_ms: 1000 is too short: two feedings take 2000 ms; write 2000 to 9000",
+    "23: fencing.watchdog_limit_ms: 1000 is too short: two feedings take 2000 ms; write 2000 to 5000",
   ],
   "witness-disabled": [
     "58: sites.nagoya.hosts.wit-c1.enabled: false, but a witness always takes part; remove this line",

@@ -52,7 +52,7 @@ test("a lease, its data group and its fencing are read as they are written", () 
   assert.equal(config.takeover, { ...takeoverDefaults, rpoMaxMs: 30_000 });
   assert.equal(config.fencing, {
     watchdog: "/dev/watchdog0",
-    watchdogLimitMs: 9000,
+    watchdogLimitMs: 5000,
     systemd: true,
   });
   assert.equal(config.dataGroups, [
@@ -124,10 +124,11 @@ test("a pipe that stands in for a watchdog may take the whole time, in any unit"
   );
 });
 
-test("a device counts whole seconds: one less than the watchdog's whole time", () => {
+test("a device counts whole seconds: three of its time-outs and resets are two whole times", () => {
   const whole = (ms: number) => lease.replace("watchdog_ms = 10000", `watchdog_ms = ${ms}`);
-  assert.is(good(whole(9999)).config.fencing.watchdogLimitMs, 8000);
-  assert.is(good(whole(2000)).config.fencing.watchdogLimitMs, 1000);
+  assert.is(good(whole(9000)).config.fencing.watchdogLimitMs, 5000);
+  assert.is(good(whole(8999)).config.fencing.watchdogLimitMs, 4000);
+  assert.is(good(whole(3000)).config.fencing.watchdogLimitMs, 1000);
   assert.equal(faultsOf(whole(1500)), [
     "/m.toml:21: fencing.watchdog_limit_ms: 0 is too short: two feedings take 750 ms; raise timing.watchdog_ms",
   ]);

@@ -9,7 +9,7 @@ import {
   type TakeoverConfig,
   type Timing,
 } from "../core/base/config.ts";
-import { feedPeriodMs } from "../core/base/lease-timing.ts";
+import { feedPeriodMs, watchdogLimitMaxMs } from "../core/base/lease-timing.ts";
 import { pathFault, type Reading, Section } from "./config-read.ts";
 import { type Draft, refuseRepeats } from "./config-sites.ts";
 import { shown } from "./config-text.ts";
@@ -129,7 +129,7 @@ const isDevice = (path: string): boolean => path.startsWith("/dev/");
 /** The longest time-out that a watchdog of this whole time may be set to; 0 for none. */
 function limitOf(path: string, watchdogMs: number): number {
   if (!isDevice(path)) return watchdogMs;
-  return Math.max(0, Math.floor(watchdogMs / deviceStepMs - 1) * deviceStepMs);
+  return watchdogLimitMaxMs(watchdogMs);
 }
 
 /** What is wrong with the time-out of a watchdog that is fed; null where it fits. */
@@ -138,8 +138,10 @@ function limitFault(path: string, limitMs: number, timing: Timing): string | nul
   const mostMs = limitOf(path, watchdogMs);
   const leastMs = 2 * feedPeriodMs(timing);
   if (limitMs > mostMs) {
-    const less = isDevice(path) ? "a whole second less than" : "at most";
-    return `${limitMs} is too long: ${less} watchdog_ms = ${watchdogMs}; write at most ${mostMs}`;
+    const rule = isDevice(path)
+      ? `3 (it + 1000) / 2 must be at most watchdog_ms = ${watchdogMs}`
+      : `at most watchdog_ms = ${watchdogMs}`;
+    return `${limitMs} is too long: ${rule}; write at most ${mostMs}`;
   }
   if (isDevice(path) && limitMs % deviceStepMs !== 0) {
     return `${limitMs} is no whole second, and the device counts in them; write ${limitMs - (limitMs % deviceStepMs)}`;

@@ -204,7 +204,7 @@ end: do
 
   /* the takeover */
   :: RULE("closing: it waited, and raises the term",
-          valid(i) && claim[i] == 0 && step[i] == 0 && !raised[i] && seenGuard[i] && wait[i] >= TW)
+          valid(i) && claim[i] == 0 && step[i] == 0 && !raised[i] && guardSeen(i) && wait[i] >= TW)
        step[i] = RAISED; raised[i] = 1 }
   :: RULE("submits the raised term", step[i] == RAISED && claim[i] == 0 && held[i])
        claim[i] = WRITING; writeAge[i] = 0; writesTerm[i] = 1 }
@@ -213,7 +213,7 @@ end: do
        step[i] = SERVES; assert(serve == OFF && step[other(i)] != SERVES) }
 #endif
   :: RULE("active: its takeover is done", step[i] == PUBLISHED)
-       step[i] = SERVES; assert(serve == OFF && step[other(i)] != SERVES) }
+       TAKEN; step[i] = SERVES; assert(serve == OFF && step[other(i)] != SERVES) }
 
   :: RULE("starts anew, with no claim", step[i] != SERVES)
        letGo(i); viewAge[i] = NONE; wait[i] = 0; step[i] = 0; voidEchoes(i); slotClaim[i] = 0; unread[other(i)] = 1; unread[i] = 1;

@@ -82,7 +82,7 @@ proctype decider() {
   byte i = 2;
 end: do
   :: RULE("closing and taking over", !taken && guardSeen && wait >= TW)
-       taken = 1; assert(serve[0] == OFF && serve[1] == OFF) }
+       TAKEN; taken = 1; assert(serve[0] == OFF && serve[1] == OFF) }
   :: RULE("starts anew", !taken)
        wait = 0; seenGuard[0] = 0; seenGuard[1] = 0; viewAge[0] = NONE; viewAge[1] = NONE;
        viewOld[0] = 0; viewOld[1] = 0 }

@@ -30,5 +30,12 @@ bit dead = 0;
 #define MARK(event, site, of) skip
 #endif
 
+/* Shows that a model is not empty: with REACH the search must find this place. */
+#ifdef REACH
+#define TAKEN assert(0)
+#else
+#define TAKEN skip
+#endif
+
 /* One step of site i: what it does in words, and when it may. It ends with a brace. */
 #define RULE(text, guard) d_step { LIVE && (guard) -> printf("@ %d ", i); printf(text); printf("\n");

@@ -319,7 +319,7 @@ end: do
        MARK(E_CLOSING, i, term[i]); step[i] = CLOSING; wait[i] = 0 }
 #endif
   :: RULE("raises the term", alive[i] && step[i] == CLOSING) raise(i) }
-  :: RULE("active: its takeover is done", alive[i] && step[i] == RAISED && wait[i] >= TW) begin(i) }
+  :: RULE("active: its takeover is done", alive[i] && step[i] == RAISED && wait[i] >= TW) TAKEN; begin(i) }
 #ifdef RESUMESOLO
   :: RULE("takes up its takeover again, without a lease",
           alive[i] && step[i] == REMEMBERED && owns(i) && serve[i] == OFF)

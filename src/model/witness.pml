@@ -160,7 +160,7 @@ end: do
   /* the standby */
   :: RULE("closing and taking over: it waited, and the witness granted",
           i == S && alive[i] && !taken && seenGuard[i] && waited(i) && mayTake)
-       taken = 1; assert(serve == OFF) }
+       TAKEN; taken = 1; assert(serve == OFF) }
   /* the witness */
   :: RULE("grants the takeover, on its disk first",
           i == W && alive[i] && !granted && !blank && seenGuard[i] && wait[i] >= TW)

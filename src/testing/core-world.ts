@@ -127,6 +127,8 @@ export class Agent {
   stopOk = true;
   hookMs = 200;
   writesHang = false;
+  /** How long its writes take until they are durable, and seen at its own site. */
+  writeMs = 4;
   /** Why its device address file cannot be written; empty where it can. */
   filesFault = "";
   /** Volumes that cannot be opened here, by mirror. */
@@ -218,6 +220,8 @@ export class World {
   readonly volumes = new Map<string, Volume>();
   /** Ways that carry no datagrams, as "tokyo>osaka". */
   readonly cutNetwork = new Set<string>();
+  /** What was asked about data pairs, over all starts of the agents. */
+  readonly allAsked: { readonly host: string; readonly action: Action }[] = [];
   latencyMs = 20;
   /** How long a datagram is on its way. */
   networkMs = 3;
@@ -824,6 +828,14 @@ export class World {
       site: site.id,
     };
     const bytes = this.#encode(agent, blockBytes, head, body, volume.reader, echoes, 0);
+    if (agent.writeMs > 4) {
+      this.#at(this.nowMs + agent.writeMs, () => this.#land(volume, block, bytes));
+      return;
+    }
+    this.#land(volume, block, bytes);
+  }
+
+  #land(volume: Volume, block: number, bytes: Block): void {
     volume.pvol.set(block, bytes);
     if (volume.linkUp) this.#replicate(volume, { block, bytes }, this.latencyMs);
     else volume.backlog.push({ block, bytes });
@@ -1024,6 +1036,7 @@ export class World {
         const kind = action.kind === "take-data" ? "data-taken" : "data-checked";
         const { term } = action;
         agent.dataAsked.push(action);
+        this.allAsked.push({ host: agent.name, action });
         return this.#for(agent, this.nowMs + agent.dataTakesMs, () => {
           const ok = agent.dataFault === "";
           const detail = ok ? "all done" : agent.dataFault;
@@ -1059,7 +1072,7 @@ export class World {
       for (const copy of copies) this.#write(agent, path, body, copy, echoes);
       if (!action.final) this.#copies.set(key, older === 0 ? 1 : 0);
       const { serial } = body;
-      this.#for(agent, this.nowMs + 4, () => {
+      this.#for(agent, this.nowMs + agent.writeMs, () => {
         agent.lastWritten.set(path, serial);
         this.apply(agent, { kind: "published", nowMs: this.nowMs, mirror: path, serial });
       });

@@ -109,15 +109,15 @@ test("check tells the times of a lease and the watchdog; show tells where each c
     "    host ctl-b1, site osaka (standby), cluster bank",
     "    2 sites, 3 hosts, 1 data group, 2 mirrors, network on, policy lease",
     "    lease 20000 ms, stop 4000, watchdog 10000, takeover wait 43000",
-    "    fencing: /dev/watchdog0, 9000 ms",
-    "note: hooks.limit_ms 30000: a stop that takes over 13000 ms ends in a reset",
+    "    fencing: /dev/watchdog0, 5000 ms",
+    "note: hooks.limit_ms 30000: a stop that takes over 9000 ms ends in a reset",
     "next: mirrorbeat timing",
   ]);
   const shown = (await run(["show", "--config", file])).out;
   assert.ok(isConsoleText(shown), shown);
   assert.match(shown, /^lock_ms = 8110 +# derived from other timings$/m);
   assert.match(shown, /^takeover_wait_ms = 43000 +# good-lease\.toml:12$/m);
-  assert.match(shown, /^watchdog_limit_ms = 9000 +# derived from watchdog_ms$/m);
+  assert.match(shown, /^watchdog_limit_ms = 5000 +# derived from watchdog_ms$/m);
   assert.match(shown, /^rpo_max_ms = 30000 +# good-lease\.toml:19$/m);
   assert.match(shown, /^arbiter_limit_ms = 30000 +# default$/m);
   assert.match(shown, /^\[\[data\]\]\nname = "orders" +# good-lease\.toml:67$/m);
@@ -285,7 +285,7 @@ const anyConfig: fc.Arbitrary<Config> = fc
       { intervalMs: seed.interval, detector: flag(5) ? "fixed" : "adaptive" },
       isLeased(policy),
     );
-    const limitMs = seed.watchdog.startsWith("/dev/") ? 9000 : 10_000;
+    const limitMs = seed.watchdog.startsWith("/dev/") ? 5000 : 10_000;
     const fencing: FencingConfig = isLeased(policy)
       ? { watchdog: seed.watchdog, watchdogLimitMs: limitMs, systemd: flag(9) }
       : { watchdog: null, watchdogLimitMs: 0, systemd: flag(9) };

@@ -5,7 +5,7 @@
 import { accessSync, constants, readFileSync, readlinkSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { type Config, ownHost } from "../core/base/config.ts";
-import { watchdogTimeMinMs } from "../device/watchdog.ts";
+import { watchdogTimeMinMs } from "../core/base/lease-timing.ts";
 import { isSoftware, watchdogAt, type WatchdogFacts } from "../device/watchdog-facts.ts";
 import { type Check, type Finding, type Host, restsOnLease, sayer } from "./doctor-checks.ts";
 

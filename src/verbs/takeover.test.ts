@@ -191,7 +191,7 @@ test("the old active site, frozen and continued, steps down and runs its hook", 
     await world.untilRole("a1", "standby");
     await world.until("its hook ran", () => told(world, "superseded").includes("--"));
     const log = told(world, "superseded");
-    assert.match(log, /^args: superseded GROUP a STANDBY 0$/m);
+    assert.match(log, /^args: superseded GROUP a FENCED 0$/m);
     assert.match(log, /^MIRRORBEAT_TERM=514$/m);
     assert.match(log, /^MIRRORBEAT_HOST=a1$/m);
     assert.is(await termAt(world, "a1"), "514 b");

@@ -29,6 +29,25 @@ export function takeoverWaitMinMs(timing: Timing): number {
   return Math.ceil((1 + r) * ((leaseMs + 2 * watchdogMs) / (1 - r) + lateWriteMs));
 }
 
+/** From the end of a watchdog's patience to a machine that writes nothing any more. */
+const resetAllowanceMs = 1000;
+
+/**
+ * The shortest `watchdog_ms` under which twice that time covers the worst case of a device with
+ * this time-out: a stall between the check and the feeding, one time-out more for that feeding, and
+ * one more for a death just before its end, for the kernel feeds a device once as its descriptor is
+ * closed. Three time-outs, each with a reset.
+ */
+export function watchdogTimeMinMs(limitMs: number): number {
+  return Math.ceil((3 * (limitMs + resetAllowanceMs)) / 2);
+}
+
+/** The longest time-out of a device that fits a watchdog's whole time; it counts whole seconds. */
+export function watchdogLimitMaxMs(watchdogMs: number): number {
+  const mostMs = Math.floor((2 * watchdogMs) / 3) - resetAllowanceMs;
+  return Math.max(0, Math.floor(mostMs / 1000) * 1000);
+}
+
 /** How often the lease is checked and the watchdog fed. */
 export function feedPeriodMs({ intervalMs, watchdogMs }: Timing): number {
   return watchdogMs === 0 ? intervalMs : Math.min(intervalMs, Math.floor(watchdogMs / 4));

@@ -20,6 +20,7 @@ import {
   timingOf,
   toldAt,
 } from "../../testing/lease-world.ts";
+import { exitCodes } from "../base/exit-codes.ts";
 import { takeoverBoundMs } from "../base/lease-timing.ts";
 
 const one = 97;
@@ -213,7 +214,7 @@ test("A restarted standby starts its wait anew, and must see the guard anew", ()
   world.run(120_000);
   assert.equal(scene.judge.hosts(), [], "it has not seen the guard: nobody serves");
   const said = command(world, "osaka-1", { kind: "takeover" }, 1000);
-  assert.is(said?.code, 114);
+  assert.is(said?.code, exitCodes.noArbiter);
   assert.match(said?.message ?? "", /--peer-is-off tokyo --yes/);
   noBreach(scene);
 });
@@ -281,11 +282,11 @@ test("Forced takeover: of a side that runs alone waiting proves nothing: refused
   world.run(120_000);
   for (const force of [false, true]) {
     const said = command(world, "osaka-1", { kind: "takeover", force }, 1000);
-    assert.is(said?.code, 114, said?.message);
+    assert.is(said?.code, exitCodes.noArbiter, said?.message);
   }
   assert.equal(scene.judge.hosts(), ["tokyo-1"]);
   world.reset("tokyo-1");
-  assert.is(command(world, "osaka-1", { kind: "takeover", peerIsOff: "mars" }, 1000)?.code, 64);
+  assert.is(command(world, "osaka-1", { kind: "takeover", peerIsOff: "mars" }, 1000)?.code, exitCodes.usage);
   assert.is(command(world, "osaka-1", { kind: "takeover", peerIsOff: "tokyo" }, 5000)?.code, 0);
   assert.is(world.agent("osaka-1").state.attested, "tokyo");
   assert.equal(scene.judge.hosts(), ["osaka-1"]);

@@ -9,7 +9,7 @@ import { isArmed } from "./issued.ts";
 import { leaseLeftMs } from "./lease.ts";
 import { lockHeld } from "./lock.ts";
 import { guardSeen, needsOf } from "./standby.ts";
-import { rivalTakesOver } from "./siblings.ts";
+import { rivalTakesOver, runningSiblings } from "./siblings.ts";
 import { storeTerm } from "./term.ts";
 import { takeoverDeadlineMs, toldTakeover } from "./takeover-end.ts";
 import { standsBy, takeoverFacts } from "./takeover-facts.ts";
@@ -189,6 +189,19 @@ const allStandBy = (state: State): boolean =>
       peer.word?.term === state.term,
   );
 
+/**
+ * Given by the other site's word; or it gave the term, and the word was lost with its agent: a term
+ * of ours that nobody serves in. A host that was started anew meanwhile receives it still.
+ */
+function isLeftToUs(state: State): boolean {
+  const { role, siblingActive } = state;
+  if (role === "starting" || role === "stopped") return isGivenToUs(state) && !siblingActive;
+  if (role !== "standby" || !ownsTerm(state)) return false;
+  const nobodyServes =
+    isArmed(state) && allStandBy(state) && runningSiblings(state).length === 0 && !siblingActive;
+  return isGivenToUs(state) || nobodyServes;
+}
+
 /** A term that was handed to us is received by the host that decides for our site. */
 export function receive(state: State, go: (state: State) => Step): Step {
   const { takeover } = state;
@@ -196,10 +209,9 @@ export function receive(state: State, go: (state: State) => Step): Step {
     const granted = !isArmed(state) || isLeaseLive(state);
     return granted && allStandBy(state) ? go(state) : nothing(state);
   }
-  // Starting: this agent ended right after it had learnt of the term.
-  const waits = state.role === "standby" || (state.role === "starting" && !state.siblingActive);
-  const idle = !takeover && !state.handover && waits && !state.beacon;
-  if (!idle || state.stopping || !isGivenToUs(state)) return nothing(state);
+  if (takeover || state.handover || state.beacon || state.stopping || !isLeftToUs(state)) {
+    return nothing(state);
+  }
   if (isArmed(state) ? !lockHeld(state) : rivalTakesOver(state) !== null) return nothing(state);
   const received: Takeover = {
     id: 0,

@@ -6,7 +6,7 @@ import path from "node:path";
 import { execFileSync } from "node:child_process";
 import { nowMs, sleep } from "./ask.mjs";
 import { faults, linksOf } from "./faults.mjs";
-import { mergedJournals, tailOf } from "./journals.mjs";
+import { mergedJournals } from "./journals.mjs";
 import { Judge } from "./judge.mjs";
 import { randomBy } from "./random.mjs";
 import { Settling } from "./settle.mjs";
@@ -17,11 +17,16 @@ import { World } from "./world.mjs";
 const aloneShare = 0.4;
 const overlappingMax = 4;
 const spreadMs = 2500;
+const provoking = ["partition", "machine-off", "switch-over", "agent-hangs"];
 const restMs = [100, 900];
 /** A machine that was reset is back after so long. */
 const bootMs = [100, 6000];
 const toldMax = 400;
 const lastLines = 40;
+const journalLinesMax = 100_000;
+const lookEveryMs = 200;
+/** What happens so soon after two were active may tell why. */
+const aftermathMs = 500;
 const limits = { stuckMs: 45_000, patienceMs: 8_000 };
 
 class Campaign {
@@ -49,6 +54,21 @@ class Campaign {
       execFileSync(options.program, ["timing", "--json", "--config", world.machines[0].configFile]),
     ).takeover.takeoverBoundMs;
     this.takeovers = new Takeovers(world, this.judge, boundMs);
+    this.lines = null;
+    this.twoSeen = new Promise((resolve) => {
+      this.watch = setInterval(() => {
+        if (this.judge.look()) return;
+        clearInterval(this.watch);
+        setTimeout(() => {
+          this.lines = this.journals();
+          resolve();
+        }, aftermathMs);
+      }, lookEveryMs);
+    });
+  }
+
+  journals() {
+    return mergedJournals(this.world.machines, this.toldLines, journalLinesMax);
   }
 
   tell(text) {
@@ -75,15 +95,16 @@ class Campaign {
     const left = options.faults - this.count;
     const size = Math.min(left, isAlone ? 1 : random.whole(2, overlappingMax));
     const plan = Array.from({ length: size }, () => {
-      return {
-        name: random.weighted(options.only ?? faults),
-        delayMs: random.between(0, spreadMs),
-      };
+      return { name: random.weighted(options.only), delayMs: random.between(0, spreadMs) };
     });
+    // Where a moment is waited for, something must bring it about.
+    if (plan.some(({ name }) => name === "at-the-moment")) {
+      plan.push({ name: random.one(provoking), delayMs: spreadMs / 4 });
+    }
     await Promise.all(
       plan.map(async ({ name, delayMs }) => {
-        await sleep(isAlone ? 0 : delayMs);
-        await this.strike(name, isAlone && size === 1);
+        await sleep(plan.length === 1 ? 0 : delayMs);
+        await this.strike(name, plan.length === 1);
       }),
     );
   }
@@ -103,14 +124,16 @@ class Campaign {
     this.takeovers.beginMs = nowMs();
     while (wrong === null && this.count < this.options.faults) {
       await sleep(this.random.between(...restMs));
-      await this.round();
+      // Two active: what comes after tells nothing any more.
+      await Promise.race([this.round(), this.twoSeen]);
       wrong = await this.wrong();
       this.progress();
       // Overlapping rounds: the next one may strike before the cluster is at rest.
       if (this.options.until !== undefined && Date.now() > this.options.until) break;
     }
-    await sleep(500);
+    await sleep(aftermathMs);
     this.judge.look();
+    clearInterval(this.watch);
     if (this.judge.overlaps.length > 0) wrong = "two active";
     this.takeovers.look(this.past);
     return this.result(wrong);
@@ -141,7 +164,7 @@ class Campaign {
   keep(wrong) {
     const { folder } = this.options;
     mkdirSync(folder, { recursive: true });
-    const lines = mergedJournals(this.world.machines, this.toldLines, 100_000);
+    const lines = this.lines ?? this.journals();
     writeFileSync(path.join(folder, "journals.txt"), `${lines.join("\n")}\n${wrong}\n`);
     cpSync(this.world.serviceLog, path.join(folder, "service.log"));
     for (const { name, configFile } of this.world.machines) {

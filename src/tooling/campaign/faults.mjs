@@ -1,12 +1,15 @@
 // The faults of a campaign. Each strikes, lasts a random time and is healed; several overlap. What is
 // cut twice is cut until both are healed. None says what must follow: that is the judge's affair.
 import { nowMs, sleep } from "./ask.mjs";
+import { tailOf } from "./journals.mjs";
 import { watchdogLimitMs } from "./world.mjs";
 
 /** Long enough for a takeover in half of all cases. */
 const briefMs = [100, 1500];
 const longMs = [1500, 9000];
 const commandLimitMs = 20_000;
+/** So long a moment is waited for. */
+const momentLimitMs = 9000;
 
 const lasting = (random) => random.between(...(random.isTrue(0.4) ? briefMs : longMs));
 
@@ -120,6 +123,44 @@ async function splitPair({ world, random }) {
   return answer.ok;
 }
 
+/** Moments at which it matters what is done already, by what the journal tells then. */
+const moments = [
+  ({ ev, step }) => ev === "takeover" && step === "begin",
+  ({ ev, step }) => ev === "takeover" && step === "term stored",
+  ({ ev, step }) => ev === "takeover" && step === "service hook started",
+  ({ ev, role }) => ev === "role" && role === "active",
+  ({ ev, role }) => ev === "role" && role === "fenced",
+  ({ ev, role }) => ev === "role" && role === "stopped",
+  ({ ev }) => ev === "guard",
+  ({ ev, step }) => ev === "switchover" && step === "service stop hook started",
+  ({ ev, step }) => ev === "switchover" && step === "term given",
+  ({ ev, step }) => ev === "takeover" && step === "term received",
+  ({ ev, step }) => ev === "takeover" && step === "renounced",
+];
+const blows = {
+  kill: { weight: 4, run: (machine) => machine.signalAgent("SIGKILL") },
+  hang: { weight: 2, run: (machine, random) => hangFor(machine, random.between(200, 4000)) },
+  reset: { weight: 3, run: (machine, random) => offFor(machine, random.between(100, 4000)) },
+};
+
+/** Strikes a machine in the very moment in which something happens there, or at the other one. */
+async function strikeAtMoment({ world, random }) {
+  const isMoment = random.one(moments);
+  const blow = blows[random.weighted(blows)];
+  const isOther = random.isTrue(0.3);
+  const afterMs = random.isTrue(0.5) ? 0 : random.between(0, 120);
+  const tails = world.machines.map((machine) => [machine, tailOf(machine.journalFile)]);
+  for (const [, tail] of tails) tail();
+  for (const endMs = nowMs() + momentLimitMs; nowMs() < endMs; await sleep(10)) {
+    const found = tails.find(([, tail]) => tail().some(isMoment));
+    if (!found) continue;
+    await sleep(afterMs);
+    await blow.run(isOther ? world.other(found[0]) : found[0], random);
+    return true;
+  }
+  return false;
+}
+
 /** By name: how often it is chosen, and what it does; false where it had nothing to strike. */
 export const faults = {
   "lan-cut": {
@@ -193,6 +234,7 @@ export const faults = {
   "pair-split": { weight: 4, run: splitPair },
   "switch-over": { weight: 8, run: switchOver },
   "disaster-attested": { weight: 4, run: attestedTakeover },
+  "at-the-moment": { weight: 14, run: strikeAtMoment },
 };
 
 /** The copiers' links, each cut for as long as any fault wants it so. */
