@@ -128,6 +128,23 @@ test("opened at the first feed, fed at each tick, disarmed only when both say of
   bench.end();
 });
 
+test("armed at once, before anything that serves is begun; only once, and not where refused", () => {
+  const bench = new Bench();
+  bench.fence.arm();
+  assert.ok(bench.fence.isArmed);
+  bench.fence.arm();
+  assert.is(bench.did.join(" "), "open");
+  bench.end();
+  const refused = new Bench();
+  refused.refusal = { code: 78, message: "no watchdog" };
+  refused.fence.arm();
+  refused.fence.arm();
+  assert.not(refused.fence.isArmed);
+  assert.is(refused.fence.fault, "no watchdog");
+  assert.is(refused.did.join(" "), "open", "what the device is does not change by asking again");
+  refused.end();
+});
+
 test("starved by either word: not fed, not disarmed, and fed again when both allow it", () => {
   const bench = new Bench();
   bench.step("feed", "feed");

@@ -20,12 +20,14 @@
 short position = 0;
 bit dead = 0;
 #define LIVE (!dead)
+#define ONE 1        /* what never happens is no step of the model: checked without a trace */
 #define CODE(event, site, of) ((event)*32 + (site)*16 + (of))
 #define MARK(event, site, of) \
-  if :: want[position] == CODE(event, site, of) -> position++; assert(position < LENGTH) \
+  if :: want[position] == CODE(event, site, of) -> position++; assert(LENGTH > position) \
      :: else -> dead = 1 \
   fi
 #else
+#define ONE 0
 #define LIVE 1
 #define MARK(event, site, of) skip
 #endif

@@ -50,6 +50,10 @@ export type WorldOptions = {
   /** Mirrors that are configured and not installed. */
   readonly uninstalled?: readonly string[];
   readonly linkTimeoutMs?: number;
+  /** More lines of [timing]. */
+  readonly moreTiming?: string;
+  /** Tables at the end of each configuration. */
+  readonly tables?: (folder: string, host: string) => string;
   /** Lines of [hooks]. */
   readonly hooks?: (folder: string, host: string) => string;
   readonly quorum?: Readonly<Record<string, number>>;
@@ -292,9 +296,11 @@ export class World {
       `run_folder = "${runFolder}"\nstate_folder = "${stateFolder}"\n`,
       this.options.top?.(this.folder, self) ?? "",
       timingText(this.timing),
+      this.options.moreTiming ?? "",
       hooks ? `[hooks]\n${hooks}\n` : "",
       ...sites,
       ...this.mirrors.map(mirror),
+      this.options.tables?.(this.folder, self) ?? "",
     ].join("");
   }
 

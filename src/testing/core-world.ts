@@ -145,6 +145,7 @@ export class Agent {
     answer: "unknown",
     detail: "no arbiter here",
   });
+  arbiterMs = 20;
   /** Why the data pairs cannot be taken or are not whole; empty where they are. */
   dataFault = "";
   readonly dataAsked: Action[] = [];
@@ -1026,7 +1027,8 @@ export class World {
         agent.answers.push(action);
         return;
       case "ask-arbiter":
-        return this.#for(agent, this.nowMs + 20, () => {
+        if (agent.arbiterMs === Number.POSITIVE_INFINITY) return;
+        return this.#for(agent, this.nowMs + agent.arbiterMs, () => {
           const { op, term } = action;
           const { answer, detail } = agent.arbiter(op, term);
           this.apply(agent, { kind: "arbiter", nowMs: this.nowMs, term, op, answer, detail });

@@ -38,6 +38,17 @@ const dataGroups = [
   } as const,
 ]; // biome-ignore format: one group
 
+/** The passive witness: two volumes at a third site, without a remote copy. */
+const thirds = {
+  mirrors: {
+    east: "tokyo>osaka",
+    west: "osaka>tokyo",
+    "third-a": "tokyo>osaka",
+    "third-b": "osaka>tokyo",
+  },
+  witnessVolumes: ["third-a", "third-b"],
+} as const;
+
 export const topologies: readonly Topology[] = [
   { name: "1+1", wish: { ...one, policy: "lease" }, judge: {} },
   { name: "1+1 data", wish: { ...one, policy: "lease", dataGroups }, judge: {} },
@@ -48,6 +59,8 @@ export const topologies: readonly Topology[] = [
     wish: { ...two, policy: "lease", takeover: { local: true } },
     judge: { local: true },
   },
+  { name: "1+1 volumes", wish: { ...one, ...thirds, policy: "witness" }, judge: {} },
+  { name: "2+2 volumes", wish: { ...two, ...thirds, policy: "witness" }, judge: {} },
   { name: "2+2 witness", wish: { ...two, policy: "witness", witness: "nagoya-1" }, judge: {} },
 ];
 
@@ -204,7 +217,7 @@ class Faults {
       case "kill":
       case "reset":
       case "stop":
-        if (!on) return this.#up(host);
+        if (!on) return this.up(host);
         if (!agent.alive) return;
         if (kind === "kill") return this.#world.kill(host);
         return kind === "reset" ? this.#world.reset(host) : this.#world.leave(host);
@@ -237,7 +250,7 @@ class Faults {
     }
   }
 
-  #up(host: string): void {
+  up(host: string): void {
     const old = this.#world.agent(host);
     if (old.alive) return;
     const agent = this.#world.start(host);
@@ -276,7 +289,7 @@ class Faults {
     const world = this.#world;
     for (const agent of [...world.agents.values()]) {
       if (agent.pausedSince !== null) world.resume(agent.name);
-      this.#up(agent.name);
+      this.up(agent.name);
       const now = world.agent(agent.name);
       now.stopOk = true;
       now.hookOk = true;
@@ -321,9 +334,13 @@ function stateText({ name, alive, state, serviceRuns }: Agent): string {
   );
 }
 
-function settle(world: World, judge: Judge): void {
+/** A machine that its watchdog resets meanwhile comes up again by itself. */
+function settle(world: World, judge: Judge, all: Faults): void {
   const endMs = world.nowMs + settleMs;
-  while (judge.sites().length === 0 && world.nowMs < endMs) world.run(5000);
+  do {
+    for (const name of [...world.agents.keys()]) all.up(name);
+    world.run(5000);
+  } while (judge.sites().length === 0 && world.nowMs < endMs);
   world.run(calmMs);
 }
 
@@ -349,13 +366,13 @@ export function runHistory({ topology, rates, faults }: History): Outcome {
   }
   all.mendAll();
   log.push(`${world.nowMs} all is mended`);
-  settle(world, judge);
+  settle(world, judge, all);
   let unhealthy = "";
   if (judge.sites().length === 0) {
     for (const agent of asking(world).slice(0, 1)) {
       log.push(`${world.nowMs} takeover on ${agent.name}, as it asks`);
       world.takeover(agent.name, { waitMs: 1000 });
-      settle(world, judge);
+      settle(world, judge, all);
     }
     if (judge.sites().length === 0) {
       unhealthy = [...world.agents.values()].map(stateText).join("\n");

@@ -2,7 +2,8 @@
 // and a judge that reads only what the services wrote (docs/campaign.md). Works on .build/native and
 // the sources; needs root, for the machines' process namespaces.
 import { execFile, fork } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { build } from "esbuild";
@@ -25,7 +26,17 @@ exit codes: 0 never two active, nothing stuck   1 something was wrong
   64 wrong command line   69 not possible on this machine
 `;
 const source = "src/tooling/campaign";
-const out = path.resolve(".build/campaign");
+const kept = path.resolve(".build/campaign");
+/** What this run compiles: others may run beside it. */
+const work = mkdtempSync(path.join(os.tmpdir(), "mbc-run-"));
+process.on("exit", () => rmSync(work, { recursive: true, force: true }));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+]) {
+  process.on(signal, () => process.exit(code));
+}
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +47,7 @@ const { values } = parseArgs({
     "limit-seconds": { type: "string" },
     "break-wait": { type: "string" },
     dist: { type: "string", default: "dist" },
-    keep: { type: "string", default: out },
+    keep: { type: "string", default: kept },
     "on-files": { type: "boolean" },
     json: { type: "boolean" },
     help: { type: "boolean", short: "h" },
@@ -56,7 +67,7 @@ function whole(name, least) {
 
 async function compile(name) {
   const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
-  const program = path.join(out, name);
+  const program = path.join(work, name);
   await promisify(execFile)("cc", [...flags, "-o", program, path.join(source, `${name}.c`)]);
   return program;
 }
@@ -66,7 +77,7 @@ async function compile(name) {
  * name any. No option of the program itself does that.
  */
 async function brokenProgram(dist) {
-  const folder = path.join(out, "broken");
+  const folder = path.join(work, "broken");
   const formula = /export function takeoverWaitMinMs\([^)]*\): number \{/;
   mkdirSync(folder, { recursive: true });
   const breakWait = {
@@ -133,6 +144,7 @@ function summaryOf(results, seed, elapsedMs) {
     switchOvers: sum(results, "switchOvers"),
     watchdogResets: sum(results, "watchdogResets"),
     watchdogLatestMs: Math.max(0, ...results.map(({ watchdogLatestMs = 0 }) => watchdogLatestMs)),
+    unfenced: list("unfenced").length,
     unprovoked: list("unprovoked"),
     boundMs: results.find(({ boundMs }) => boundMs)?.boundMs?.healthy ?? null,
     measured: ratios.length,
@@ -184,7 +196,6 @@ async function main() {
   const unknown = names.find((name) => !faultTable[name]);
   if (unknown) return fail(64, `--only ${unknown}: no such fault; see --help`);
   if (process.getuid?.() !== 0) return fail(69, "root is needed for process namespaces");
-  mkdirSync(out, { recursive: true });
   const dist = path.resolve(values.dist);
   const breakMs = values["break-wait"] === undefined ? null : whole("break-wait", 0);
   const [machineProgram, serviceProgram] = await Promise.all([

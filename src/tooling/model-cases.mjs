@@ -24,6 +24,10 @@ const mistake = (name, base, flags, more = {}) => ({
   ...more,
 });
 
+const locks = { NORENOUNCE: true };
+/** Depth first: for models too large to be searched in breadth; its counterexamples are longer. */
+const deep = (depth) => ({ search: "depth", ...(depth ? { depth } : {}) });
+
 export const cases = [
   must("two sites", two, small),
   must("two sites, given away for good", two, { ...small, QUIESCE: true }),
@@ -50,17 +54,32 @@ export const cases = [
   mistake("stale gate", two, { ...small, STALEGATE: true }),
   mistake("takeover resumed unguarded", two, { ...small, RESUMESOLO: true }),
 
-  mistake("no grant of the witness", witness, { NOWITNESS: true }),
-  mistake("witness renews after it", witness, { RENEWSAFTER: true }),
-  mistake("standby trusts its wait", witness, { OWNWAITONLY: true }),
-  mistake("witness restarts silent", witness, { WITNESSSILENCE: true }),
-  mistake("forgetful witness", witness, { FORGETFUL: true }),
-  mistake("grant of an old witness", witness, { STALEGRANT: true }),
+  mistake("no grant of the witness", witness, { NOWITNESS: true }, deep(60)),
+  mistake("witness renews after it", witness, { RENEWSAFTER: true }, deep(60)),
+  mistake("the witness's wait alone", witness, { OWNWAITONLY: true }, deep(60)),
+  mistake("witness's wait over a restart", witness, { WITNESSSILENCE: true }, deep()),
+  mistake("forgetful witness", witness, { FORGETFUL: true }, deep()),
+  mistake("blank witness trusts too soon", witness, { BLANKEAGER: true }, deep()),
+  mistake("grant of an old witness", witness, { STALEGRANT: true }, deep()),
+
+  mistake("echo without the lock", deciders, { ...locks, UNLOCKEDECHO: true }, deep(150)),
+  mistake("claim not read after", deciders, { ...locks, UNREAD: true }, deep(50)),
+  mistake("claim forgets an early read", deciders, { ...locks, EARLYREAD: true }, deep()),
+  mistake("lapsed lock renewed", deciders, { ...locks, REVIVE: true }, deep(150)),
+  mistake("lock's wait one tick short", deciders, { ...locks, TLW: 1 }, deep()),
+  mistake("new decider inherits silence", deciders, { ...locks, INHERIT: true }, deep()),
+  mistake("lock not confirmed", deciders, { ...locks, UNCONFIRMED: true }, deep()),
 
   mistake("wait for one host alone", hosts, { ONEWAIT: true }),
   mistake("guard of one host alone", hosts, { ONEGUARD: true }),
 
+  mistake("reached: two sites", two, { ...small, REACH: true }),
+  mistake("reached: witness", witness, { REACH: true }, deep(60)),
+  mistake("reached: deciders", deciders, { ...locks, REACH: true }, deep()),
+  mistake("reached: several hosts", hosts, { REACH: true }),
+
+  must("deciders of one site", deciders, locks, { full: true }),
+  must("witness that may forget", witness, {}, { full: true, depth: 3_000_000 }),
   must("two sites, renouncing", two, { CMAX: 1 }, { full: true }),
   must("two sites, two counters", two, { ...small, CMAX: 2, QUIESCE: true }, { full: true }),
-  must("witness that may forget", witness, {}, { full: true, depth: 3_000_000 }),
 ];

@@ -2,7 +2,7 @@
 // its own, with a limit of memory, depth and time; and what the search says is told apart:
 // a truncated search is neither "holds" nor "violated".
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 export const modelFolder = path.resolve("src/model");
@@ -77,7 +77,6 @@ export async function searchCase(one, { scratch, memoryMib, limitSeconds }) {
   mkdirSync(folder, { recursive: true });
   cpSync(modelFolder, folder, { recursive: true });
   for (const [file, text] of Object.entries(one.files ?? {})) {
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(path.join(folder, file), text);
   }
   const started = performance.now();

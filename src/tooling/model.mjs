@@ -67,7 +67,9 @@ if (values.show !== undefined) {
     console.error(`build.sh model: no case is named '${values.show}'; names: build.sh model`);
     process.exit(64);
   }
-  const result = await search(one);
+  // The shortest one where that search is small enough.
+  const broad = await search({ ...one, full: true, search: "breadth" });
+  const result = broad.found === "no answer" ? await search(one) : broad;
   console.log(`${one.name}: ${result.found}${result.why ? ` (${result.why})` : ""}`);
   if (result.found === "violated") {
     const steps = await counterexample(one, result.folder);
@@ -96,12 +98,23 @@ if (wanted.length === 0) {
   process.exit(64);
 }
 
+function tell(one) {
+  const depth = String(one.found === "violated" ? one.steps : one.depth);
+  const seconds = one.seconds.toFixed(1);
+  console.log(row([one.name, one.expect, one.found, String(one.states), depth, seconds]));
+  if (!one.ok && one.why) console.log(`  ^ ${one.why}`);
+}
+
 const results = new Map();
+if (!values.json) console.log(row(["name", "expected", "found", "states", "depth", "s"]));
 async function work(queue) {
   for (let one = queue.shift(); one; one = queue.shift()) {
-    const result = await search(one);
+    // The shortest one where that search is small enough.
+  const broad = await search({ ...one, full: true, search: "breadth" });
+  const result = broad.found === "no answer" ? await search(one) : broad;
     rmSync(result.folder, { recursive: true, force: true });
     results.set(one.name, { ...result, ok: result.found === one.expect });
+    if (!values.json) tell({ ...one, ...results.get(one.name) });
   }
 }
 const queue = wanted.filter((one) => !one.full);
@@ -116,13 +129,6 @@ if (values.json) {
   });
   console.log(JSON.stringify({ ok: bad.length === 0, cases: shown }, null, 2));
 } else {
-  console.log(row(["name", "expected", "found", "states", "depth", "s"]));
-  for (const one of lines) {
-    const depth = String(one.found === "violated" ? one.steps : one.depth);
-    const seconds = one.seconds.toFixed(1);
-    console.log(row([one.name, one.expect, one.found, String(one.states), depth, seconds]));
-    if (!one.ok && one.why) console.log(`  ^ ${one.why}`);
-  }
   console.log("depth of a mistake: the length of its counterexample (--show NAME)");
   console.log(
     bad.length === 0

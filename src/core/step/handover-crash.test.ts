@@ -9,6 +9,7 @@ import type { World } from "../../testing/core-world.ts";
 import {
   command,
   cutAll,
+  four,
   leased,
   noBreach,
   oradata,
@@ -44,13 +45,13 @@ function brought(scene: Scene, why: string): void {
   const [host] = judge.hosts();
   assert.is(world.agent(host ?? "").state.role, "active", why);
   // Only the steps of a takeover make the other site's data ours.
-  if (host === "osaka-1") {
+  if (host?.startsWith("osaka")) {
     assert.ok(took(scene), `${why}: the data was taken over before the service ran`);
   }
 }
 
 const took = ({ world }: Scene): boolean =>
-  world.allAsked.some(({ host, action }) => host === "osaka-1" && action.kind === "take-data");
+  world.allAsked.some(({ action }) => action.kind === "take-data");
 
 const lastsMs = 3200;
 
@@ -103,6 +104,61 @@ test("Handing over: both ends fail at once, at every moment", () => {
     world.run(1000);
     world.start("osaka-1");
     world.start("tokyo-1");
+    brought(scene, `after ${at} ms`);
+  }
+});
+
+const fourData: SitesWish = { ...four, dataGroups: [oradata] };
+
+test("Several hosts: one that starts while its sibling takes the data over does not serve before", () => {
+  for (const giverToo of [false, true]) {
+    const scene = leased(fourData);
+    const { world } = scene;
+    for (const name of ["osaka-1", "osaka-2"]) world.agent(name).dataTakesMs = 20_000;
+    toOsaka(world, 4000);
+    const taker = world.site("osaka").find(({ state }) => state.takeover !== null)?.name ?? "";
+    const other = taker === "osaka-1" ? "osaka-2" : "osaka-1";
+    world.reset(other);
+    if (giverToo) world.kill("tokyo-1", "tokyo-2");
+    world.run(1000);
+    world.start(other);
+    if (giverToo) for (const name of ["tokyo-1", "tokyo-2"]) world.start(name);
+    world.run(10_000);
+    assert.equal(scene.judge.hosts(), [], "the data is not taken yet");
+    world.run(40_000);
+    assert.ok(scene.judge.hosts().includes(taker));
+    noBreach(scene);
+  }
+});
+
+test("a term that is learnt and not received when the agent ends: it is received after the start", () => {
+  const scene = leased(data);
+  const { world } = scene;
+  const watched = world.onStep;
+  world.onStep = (agent, before, input) => {
+    watched(agent, before, input);
+    const learnt = input.kind === "term-stored" && input.durable.term === 514n;
+    if (agent.name === "osaka-1" && learnt && !input.durable.halfDone) world.kill("osaka-1");
+  };
+  toOsaka(world, 3000);
+  world.onStep = watched;
+  assert.not(world.agent("osaka-1").alive);
+  assert.is(world.agent("osaka-1").memory.term, 514n);
+  world.start("osaka-1");
+  brought(scene, "learnt, and not received");
+  assert.equal(scene.judge.hosts(), ["osaka-1"]);
+});
+
+test("three agents end while a term waits to be received: nobody serves without the data", () => {
+  for (let at = 0; at < lastsMs; at += 2 * every) {
+    const scene = leased(fourData);
+    const { world } = scene;
+    toOsaka(world, at);
+    world.kill("tokyo-2");
+    world.run(1500);
+    world.kill("tokyo-1", "osaka-1", "osaka-2");
+    world.run(500);
+    for (const name of [...world.agents.keys()]) world.start(name);
     brought(scene, `after ${at} ms`);
   }
 });

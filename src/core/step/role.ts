@@ -9,7 +9,7 @@ import { nextRole, type RoleChange } from "../decision.ts";
 import { isGivenToUs, ownsTerm, peersConfirm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { hasLocalRight, isGuarded, isStopDue, leaseLeftMs } from "./lease.ts";
-import { agedSiblings, siblingChange, siblingHandsOver } from "./siblings.ts";
+import { agedSiblings, siblingChange, siblingHandsOver, siblingTakesOver } from "./siblings.ts";
 import { hookFacts } from "./takeover.ts";
 import { mayStoreAgain, storeTerm } from "./term.ts";
 import type { Action, State, Step } from "./state.ts";
@@ -47,6 +47,7 @@ function mayBegin(state: State): boolean {
   }
   // An agent that is being stopped leaves no service behind that nobody fences.
   if (state.stopping) return false;
+  if (state.role === "starting" && siblingTakesOver(state)) return false;
   const leased = leaseLeftMs(state) > state.config.timing.stopMs || state.lease.solo;
   return leased && hasLocalRight(state) && state.watchdogFault === "";
 }

@@ -106,6 +106,16 @@ function servingSiblings({ config }: State): readonly string[] {
 const isFresh = (state: State, { seenMs, advances }: Sibling): boolean =>
   advances > 0 && state.nowMs - seenMs <= siblingLimitMs(state);
 
+/**
+ * The newest word of a sibling is that it takes our term over: its data may not be ours yet. That
+ * holds when it fell silent over it, too.
+ */
+export function siblingTakesOver(state: State): boolean {
+  return Object.values(state.siblings).some(
+    ({ role, term }) => role === roles.transitioning && term === state.term,
+  );
+}
+
 /** A host of our site is about to hand the term over: this one stops its service too. */
 export function siblingHandsOver(state: State): boolean {
   return Object.values(state.siblings).some(

@@ -11,6 +11,7 @@ import { isArmed } from "./issued.ts";
 import { claimsLock, lockHeld, needsLock } from "./lock.ts";
 import { recordPairs } from "./need-text.ts";
 import { claimLeftMs, hasWitnessVolumes } from "./witness-volume.ts";
+import { isAlive } from "../verdict.ts";
 import type { Waiting } from "./right-state.ts";
 import type { Peer, State, Step } from "./state.ts";
 
@@ -166,14 +167,24 @@ export function settleStandby(state: State): Step {
   return { state: next, actions: [], events };
 }
 
+/**
+ * Only an owner that is heard is told so: of one that is silent nobody would know whether it had
+ * read that, and so goes on alone. Nor before the arrays had the time to answer.
+ */
+function whyRenounce(state: State): string | null {
+  if (state.stopping) return "this agent is being stopped";
+  const fault = dataFault(state);
+  if (fault === null || state.waiting.renounced !== null) return fault;
+  const row = state.groups[siteOf(state, state.term)]?.row;
+  const isHeard = row !== undefined && isAlive(row);
+  const isSettled = state.nowMs - state.startedMs >= state.config.timing.pairAgeLimitMs;
+  return isHeard && isSettled ? fault : null;
+}
+
 /** Where the data could not be taken over anyway, the owner need not stop for want of a lease. */
 function settleRenouncing(state: State, events: CoreEvent[]): State {
   const isDecider = lockHeld(state) && (!needsLock(state) || claimsLock(state));
-  const reason = !isDecider
-    ? null
-    : state.stopping
-      ? "this agent is being stopped"
-      : dataFault(state);
+  const reason = isDecider ? whyRenounce(state) : null;
   const { waiting } = state;
   if ((reason === null) === (waiting.renounced === null)) return state;
   const on = reason !== null;

@@ -115,7 +115,12 @@ class Campaign {
     this.judge.look();
     this.takeovers.look(this.past);
     if (this.judge.overlaps.length > 0) return "two active";
+    if (this.unfenced().length > 0) return "a service ran while its watchdog was not armed";
     return stuck === null ? null : `stuck: ${stuck}`;
+  }
+
+  unfenced() {
+    return this.judge.unfenced((site) => this.world.machineOf(site).fencing);
   }
 
   async run() {
@@ -154,6 +159,7 @@ class Campaign {
       twoActive: judge.overlaps.length,
       overlaps: judge.overlaps.map(({ sites, overlapMs }) => ({ sites, overlapMs })),
       serviceRuns: judge.order.length,
+      unfenced: this.unfenced(),
       operatorActs: settling.operatorActs,
       ...takeovers.result(),
       kept: wrong === null ? null : this.keep(wrong),

@@ -116,6 +116,16 @@ async function lagCopier({ world, random, links }) {
   return true;
 }
 
+/** The array takes no writes at one site: heartbeats hang, and land later. */
+async function hangWrites({ world, random }) {
+  if (world.freezer.names.length === 0) return false;
+  const name = random.one(world.freezer.names);
+  await world.freezer.freeze(name);
+  await sleep(lasting(random));
+  await world.freezer.thaw(name);
+  return true;
+}
+
 /** It is mended with the links, once all faults are over. */
 async function splitPair({ world, random }) {
   const answer = await world.copier(random.one(world.pairs), "split");
@@ -231,6 +241,7 @@ export const faults = {
   },
   "copier-paused": { weight: 6, run: pauseCopier },
   "copier-lags": { weight: 4, run: lagCopier },
+  "pvol-hangs": { weight: 8, run: hangWrites },
   "pair-split": { weight: 4, run: splitPair },
   "switch-over": { weight: 8, run: switchOver },
   "disaster-attested": { weight: 4, run: attestedTakeover },

@@ -7,6 +7,8 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 const recordBytes = 32;
 const chunkBytes = 1 << 16;
 const nsPerMs = 1e6;
+/** The watchdog's news and the records are stamped by different processes. */
+const clockSlackMs = 5;
 
 export class Judge {
   constructor(file) {
@@ -78,6 +80,22 @@ export class Judge {
     const overlapMs = atMs - other.firstMs;
     if (known) known.overlapMs = overlapMs;
     else this.overlaps.push({ run, other, sites: [run.site, other.site], overlapMs });
+  }
+
+  /**
+   * Runs of the service on a machine whose watchdog was not armed for all of the time: nothing would
+   * have ended them had the agent died. `fencingOf` gives a site's { isArmed, atMs }, in order.
+   */
+  unfenced(fencingOf) {
+    return this.order.filter(({ site, firstMs, lastMs }) => {
+      const changes = fencingOf(site);
+      const before = changes.findLast(({ atMs }) => atMs <= firstMs + clockSlackMs);
+      const within = changes.find(
+        ({ isArmed, atMs }) =>
+          !isArmed && atMs > firstMs + clockSlackMs && atMs < lastMs - clockSlackMs,
+      );
+      return !before?.isArmed || within !== undefined;
+    });
   }
 
   close() {

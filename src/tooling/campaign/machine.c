@@ -237,7 +237,7 @@ static void heed_feeder(struct machine *machine) {
   if (got > 0 && !memchr(letters, 'V', (size_t)got)) return fed(machine);
   if (got > 0) {
     machine->is_armed = 0;
-    tell("{\"ev\":\"disarmed\"}\n");
+    tell("{\"ev\":\"disarmed\",\"atMs\":%.3f}\n", (double)now_ns() / 1e6);
     return;
   }
   if (machine->is_armed) fed(machine);
@@ -252,7 +252,7 @@ static void take_feeder(struct machine *machine, int listener) {
   machine->feeder = next;
   machine->is_armed = 1;
   fed(machine);
-  tell("{\"ev\":\"armed\"}\n");
+  tell("{\"ev\":\"armed\",\"atMs\":%.3f}\n", (double)now_ns() / 1e6);
 }
 
 static int listen_at(const char *path) {

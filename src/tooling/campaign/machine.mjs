@@ -29,6 +29,7 @@ export class Machine {
     this.holds = 0; // faults that keep the agent from being started
     this.powerHolds = 0; // faults that keep the machine off
     this.resets = [];
+    this.fencing = []; // when its watchdog was armed, and when not any more: { isArmed, atMs }
     this.log = [];
     this.isEnding = false;
     this.writeBootId();
@@ -74,6 +75,7 @@ export class Machine {
         for (const tell of this.whenOff.splice(0)) tell();
         this.note(`off by ${news.by}`);
         this.resets.push(news);
+        this.fencing.push({ isArmed: false, atMs: news.atMs });
         if (news.by === "watchdog") void this.boot(this.parts.bootMs());
         return;
       case "began":
@@ -91,6 +93,10 @@ export class Machine {
       case "ready":
         this.isFirst = news.first;
         return;
+      case "armed":
+      case "disarmed":
+        this.fencing.push({ isArmed: news.ev === "armed", atMs: news.atMs });
+        return this.note(news.ev);
       default:
         this.note(news.ev);
     }

@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { ask, sleep } from "./ask.mjs";
+import { canFreeze, Freezer } from "./freeze.mjs";
 import { openLan } from "./lan.mjs";
 import { Machine } from "./machine.mjs";
 
@@ -53,16 +54,18 @@ const must = async (command, args) => {
   return stdout.trim();
 };
 
-/** Undoes what a killed campaign leaves behind: loop devices and the folder. */
+/** Undoes what a killed campaign leaves behind: what is frozen, loop devices, mounts, the folder. */
 const reaper = `
 folder=$1 parent=$2
 while [ -e "$folder/keep" ] && kill -0 "$parent" 2>/dev/null; do sleep 1; done
 [ -e "$folder/keep" ] || exit 0
+for place in "$folder"/frozen-*; do fsfreeze -u "$place"; done 2>/dev/null
 sleep 1
 for entry in /sys/block/loop*/loop/backing_file; do
   read -r file 2>/dev/null <"$entry" || continue
   case $file in "$folder"/*) losetup -d "/dev/$(echo "$entry" | cut -d/ -f4)" ;; esac
 done
+for place in "$folder"/frozen-*; do umount -l "$place"; done 2>/dev/null
 rm -rf "$folder"
 `;
 
@@ -90,6 +93,7 @@ export class World {
     this.copiers = {};
     this.machines = [];
     this.lan = null;
+    this.freezer = new Freezer(this.folder);
     const { pid } = process;
     this.address = `127.${64 + ((pid >> 16) & 63)}.${(pid >> 8) & 255}.${pid & 255}`;
     writeFileSync(path.join(this.folder, "keep"), "");
@@ -122,13 +126,19 @@ export class World {
     await Promise.all(this.pairs.map((name) => this.startCopier(name)));
   }
 
+  get canFreeze() {
+    return !this.options.onFiles && canFreeze();
+  }
+
   get allPairs() {
     return this.options.withData ? [...mirrors, dataPair] : mirrors;
   }
 
   async prepareVolumes({ name }) {
     for (const end of ["pvol", "svol"]) {
-      const file = path.join(this.folder, `${name}.${end}`);
+      const freezes = end === "pvol" && this.mirrors.includes(name) && this.canFreeze;
+      const folder = freezes ? await this.freezer.make(name) : this.folder;
+      const file = path.join(folder, `${name}.${end}`);
       writeFileSync(file, "");
       truncateSync(file, volumeBytes);
       this.volumes[`${name}.${end}`] = this.options.onFiles ? file : await this.attach(file);
@@ -233,6 +243,7 @@ export class World {
   }
 
   async close() {
+    await this.freezer.thawAll();
     await Promise.all(this.machines.map((machine) => machine.end()));
     for (const copier of Object.values(this.copiers)) {
       copier.kill("SIGKILL");
@@ -240,6 +251,7 @@ export class World {
     }
     this.lan?.close();
     for (const device of this.loops) await this.detach(device);
+    await this.freezer.end();
     rmSync(path.join(this.folder, "keep"), { force: true });
     rmSync(this.folder, { recursive: true, force: true });
   }
