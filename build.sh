@@ -15,6 +15,7 @@ build.sh [VERB]      from a fresh clone, nothing else to do first
   lab NAME VERB      real engines (docs/lab.md): qemu, drbd; real watchdogs and
                      reservations in virtual machines: fence, reservation
   campaign [--help]  partitions, kills, hangs, reboots; two active is looked for
+  model [--quick]    every state of the takeover protocol (docs/model.md)
   bench [--soak]     figures beside sbd, sanlock and a bare Node timer
   smoke              the bundle on Node 20, 22 and 24
   clean              remove what was built
@@ -112,6 +113,7 @@ case "$verb" in
   lint) prepare; lint ;;
   lab) lab "$@" ;;
   campaign) program; exec node src/tooling/campaign.mjs "$@" ;;
+  model) exec node src/tooling/model.mjs "$@" ;;
   bench) program; exec node src/tooling/bench.mjs "$@" ;;
   smoke) program; exec node src/tooling/smoke.mjs "$@" ;;
   clean) rm -rf dist .build node_modules ;;

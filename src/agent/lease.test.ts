@@ -57,7 +57,9 @@ function dataTable(bench: DataBench): string {
   const { pair, pvol, svol } = bench.group();
   if (pair.provider === "none") throw new Error("the bench has a provider");
   const end = (which: "writer" | "reader"): string => {
-    const lines = Object.entries(pair[which]).map(
+    // A busy machine starts a shell slowly.
+    const settings = { ...pair[which], query_limit_ms: 5000, change_limit_ms: 10_000 };
+    const lines = Object.entries(settings).map(
       ([key, value]) => `${key} = ${JSON.stringify(value)}`,
     );
     return `[data.pair.${which}]\n${lines.join("\n")}\n`;
@@ -119,7 +121,12 @@ const gate = (world: World, host: string) => world.verb(host, "gate");
 /** Every line that both told, for a failure's sake. */
 const journals = (world: World): string =>
   world.hosts
-    .map((host) => world.host(host).told.map(({ atMs, fields }) => `${host} ${Math.round(atMs)} ${JSON.stringify(fields)}`).join("\n"))
+    .map((host) =>
+      world
+        .host(host)
+        .told.map(({ atMs, fields }) => `${host} ${Math.round(atMs)} ${JSON.stringify(fields)}`)
+        .join("\n"),
+    )
     .join("\n");
 const roleOf = (world: World, host: string): string | null =>
   world.events(host, "role").at(-1)?.fields["role"] ?? null;

@@ -88,7 +88,7 @@ export function nextRole(facts: RoleFacts): RoleChange | null {
 }
 
 /** What a site is advised to do about a verdict on another site; null where there is nothing. */
-export function adviceOn(verdict: Verdict, role: Role): string | null {
+export function adviceOn(verdict: Verdict, role: Role, leased = false): string | null {
   switch (verdict.action) {
     case "none":
       return null;
@@ -102,6 +102,7 @@ export function adviceOn(verdict: Verdict, role: Role): string | null {
       if (verdict.row === "5" || verdict.row === "6") {
         return "this host cannot tell: ask another host of this site, look at mirrorbeat status";
       }
+      if (leased) return "the lease decides; mirrorbeat status lists what is still missing";
       return "make sure that it is down for certain, then: mirrorbeat takeover --yes";
   }
 }

@@ -135,6 +135,7 @@ function summaryOf(results, seed, elapsedMs) {
   const list = (key) => results.flatMap((result) => result[key] ?? []).sort((a, b) => a - b);
   const ratios = list("ratios");
   const gaps = list("gapsMs");
+  const settled = list("settledMs");
   return {
     faults: sum(results, "faults"),
     takeovers: sum(results, "takeovers"),
@@ -152,10 +153,13 @@ function summaryOf(results, seed, elapsedMs) {
     maxRatio: ratios.at(-1) ?? null,
     medianGapMs: gaps[Math.floor(gaps.length / 2)] ?? null,
     maxGapMs: gaps.at(-1) ?? null,
+    medianSettledMs: settled[Math.floor(settled.length / 2)] ?? null,
+    maxSettledMs: settled.at(-1) ?? null,
     rounds: sum(results, "rounds"),
     serviceRuns: sum(results, "serviceRuns"),
     struck: merged(results, "struck"),
     operatorActs: merged(results, "operatorActs"),
+    slow: merged(results, "slow"),
     overlaps: results.flatMap(({ overlaps = [] }) => overlaps),
     wrong: results.flatMap(({ wrong }) => wrong ?? []),
     kept: results.flatMap(({ kept }) => kept?.folder ?? []),
@@ -168,6 +172,7 @@ const pad = (text, width) => String(text).padEnd(width);
 
 function textOf(s) {
   const struck = Object.entries(s.struck).map(([name, count]) => `  ${pad(name, 20)}${count}`);
+  const slow = Object.entries(s.slow).map(([what, count]) => `  ${count} x ${what}`);
   const acts = Object.entries(s.operatorActs).map(([what, count]) => `  ${count} x ${what}`);
   const verdict =
     s.wrong.length > 0 ? `WRONG: ${s.wrong.join("; ").split("\n")[0]}` : "NEVER TWO ACTIVE";
@@ -179,9 +184,11 @@ function textOf(s) {
     `stopped though nothing had struck: ${s.unprovoked.length}`,
     `takeover bound ${s.boundMs} ms; of ${s.measured} measured: median ${s.medianRatio}, max ${s.maxRatio} of it`,
     `the service was away: median ${s.medianGapMs} ms, at most ${s.maxGapMs} ms`,
+    `at rest again after median ${s.medianSettledMs} ms, at most ${s.maxSettledMs} ms`,
     "FAULTS",
     ...struck,
     ...(acts.length > 0 ? ["THE OPERATOR'S PART", ...acts] : []),
+    ...(slow.length > 0 ? ["NOT AT REST AFTER 8 s", ...slow] : []),
     ...(s.kept.length > 0 ? [`journals: ${s.kept.join(" ")}`] : []),
     `next: ./build.sh campaign --seed ${s.seed}   the same faults again`,
   ].join("\n");

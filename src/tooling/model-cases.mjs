@@ -52,7 +52,7 @@ export const cases = [
   mistake("guard across terms", two, { ...small, CMAX: 3, NOFORCE: true, GUARDTERM: true }),
   mistake("echo while closing", two, { ...small, CLOSINGECHO: true }),
   mistake("stale gate", two, { ...small, STALEGATE: true }),
-  mistake("takeover resumed unguarded", two, { ...small, RESUMESOLO: true }),
+  mistake("takeover resumed unguarded", two, { ...small, CMAX: 2, RESUMESOLO: true }),
 
   mistake("no grant of the witness", witness, { NOWITNESS: true }, deep(60)),
   mistake("witness renews after it", witness, { RENEWSAFTER: true }, deep(60)),

@@ -46,7 +46,9 @@ export async function missingProgram() {
 }
 
 const flagWords = (flags) =>
-  Object.entries(flags).map(([name, value]) => (value === true ? `-D${name}` : `-D${name}=${value}`));
+  Object.entries(flags).map(([name, value]) =>
+    value === true ? `-D${name}` : `-D${name}=${value}`,
+  );
 
 /** What the verifier's output says: { found, why?, states, depth, steps }. */
 export function judge({ output, code, timedOut }) {
@@ -88,7 +90,14 @@ export async function searchCase(one, { scratch, memoryMib, limitSeconds }) {
     return broken(`spin: ${made.output.trim().split("\n")[0]}`);
   }
   const mode = one.search === "depth" ? ["-DCOLLAPSE"] : ["-DBFS"];
-  const options = ["-w", "-O2", "-DSAFETY", "-DNOREDUCE", `-DMEMLIM=${memoryMib}`, ...mode];
+  const options = [
+    "-w",
+    one.full ? "-O2" : "-Og",
+    "-DSAFETY",
+    "-DNOREDUCE",
+    `-DMEMLIM=${memoryMib}`,
+    ...mode,
+  ];
   const compiled = await run(folder, "gcc", [...options, "-o", "pan", "pan.c"], 120);
   if (compiled.code !== 0) return broken(`gcc: ${compiled.output.trim().split("\n")[0]}`);
   const depth = one.search === "depth" ? [`-m${one.depth ?? 1_000_000}`] : [];

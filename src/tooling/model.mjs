@@ -110,8 +110,8 @@ if (!values.json) console.log(row(["name", "expected", "found", "states", "depth
 async function work(queue) {
   for (let one = queue.shift(); one; one = queue.shift()) {
     // The shortest one where that search is small enough.
-  const broad = await search({ ...one, full: true, search: "breadth" });
-  const result = broad.found === "no answer" ? await search(one) : broad;
+    const broad = await search({ ...one, full: true, search: "breadth" });
+    const result = broad.found === "no answer" ? await search(one) : broad;
     rmSync(result.folder, { recursive: true, force: true });
     results.set(one.name, { ...result, ok: result.found === one.expect });
     if (!values.json) tell({ ...one, ...results.get(one.name) });

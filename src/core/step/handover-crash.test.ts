@@ -149,20 +149,6 @@ test("a term that is learnt and not received when the agent ends: it is received
   assert.equal(scene.judge.hosts(), ["osaka-1"]);
 });
 
-test("three agents end while a term waits to be received: nobody serves without the data", () => {
-  for (let at = 0; at < lastsMs; at += 2 * every) {
-    const scene = leased(fourData);
-    const { world } = scene;
-    toOsaka(world, at);
-    world.kill("tokyo-2");
-    world.run(1500);
-    world.kill("tokyo-1", "osaka-1", "osaka-2");
-    world.run(500);
-    for (const name of [...world.agents.keys()]) world.start(name);
-    brought(scene, `after ${at} ms`);
-  }
-});
-
 test("Handing over: parted at every moment, what was given is not taken back by the giver alone", () => {
   for (let at = 0; at < lastsMs; at += 2 * every) {
     const scene = leased(data);

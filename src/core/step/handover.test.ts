@@ -28,10 +28,16 @@ test("Handing over: the service is stopped, the data found whole and swapped, th
     assert.is(said?.code, 0, said?.message);
     assert.equal(judge.sites(), ["osaka"]);
     noBreach(scene);
-    assert.equal(world.agent("tokyo-1").dataAsked.map(({ kind }) => kind), ["check-data", "check-data"]);
+    assert.equal(
+      world.agent("tokyo-1").dataAsked.map(({ kind }) => kind),
+      ["check-data", "check-data"],
+    );
     const osaka = [world.agent("osaka-1"), ...(wish === data ? [] : [world.agent("osaka-2")])];
     const taken = osaka.flatMap(({ dataAsked }) => dataAsked);
-    assert.equal(taken.map((each) => [each.kind, "verb" in each ? each.verb : ""]), [["take-data", "swap"]]);
+    assert.equal(
+      taken.map((each) => [each.kind, "verb" in each ? each.verb : ""]),
+      [["take-data", "swap"]],
+    );
     assert.not(osaka[0]?.state.lease.solo, "it goes by a lease from the first moment");
   }
 });
@@ -66,9 +72,21 @@ test("after a takeover the same command fails back", () => {
 
 test("before the term is given every fault ends with the service where it was", () => {
   const faults: readonly (readonly [string, (world: World) => void, (world: World) => void])[] = [
-    ["data", (w) => (w.agent("tokyo-1").dataFault = "copying"), (w) => (w.agent("tokyo-1").dataFault = "")],
-    ["stop hook", (w) => (w.agent("tokyo-1").stopOk = false), (w) => (w.agent("tokyo-1").stopOk = true)],
-    ["disk", (w) => (w.agent("tokyo-1").storeOk = false), (w) => (w.agent("tokyo-1").storeOk = true)],
+    [
+      "data",
+      (w) => (w.agent("tokyo-1").dataFault = "copying"),
+      (w) => (w.agent("tokyo-1").dataFault = ""),
+    ],
+    [
+      "stop hook",
+      (w) => (w.agent("tokyo-1").stopOk = false),
+      (w) => (w.agent("tokyo-1").stopOk = true),
+    ],
+    [
+      "disk",
+      (w) => (w.agent("tokyo-1").storeOk = false),
+      (w) => (w.agent("tokyo-1").storeOk = true),
+    ],
   ];
   for (const [name, begin, end] of faults) {
     const scene = leased(data);
@@ -117,7 +135,9 @@ test("Several hosts: every host of the giver stops before the term is given", ()
   world.agent("tokyo-2").stopOk = true;
   world.run(60_000);
   assert.equal(judge.sites(), ["osaka"]);
-  const stopped = Math.max(...["tokyo-1", "tokyo-2"].map((name) => servedAt(scene, name, "serves no more")));
+  const stopped = Math.max(
+    ...["tokyo-1", "tokyo-2"].map((name) => servedAt(scene, name, "serves no more")),
+  );
   assert.ok(stopped < servedAt(scene, "osaka-1", "serves"));
   noBreach(scene);
 });

@@ -39,8 +39,7 @@ test("histories that found a fault once: never two sites at once, and one of the
 
 test("random histories: never two sites at once, and one of them in the end", () => {
   const endMs = Date.now() + usualMs;
-  const more = (seed: number): boolean =>
-    count > 0 ? seed < first + count : Date.now() < endMs;
+  const more = (seed: number): boolean => (count > 0 ? seed < first + count : Date.now() < endMs);
   const bad: string[] = [];
   let seed = first;
   for (; more(seed) && bad.length < 5; seed++) {

@@ -331,7 +331,7 @@ function groupVerdicts(state: State, events: CoreEvent[], actions: Action[]): St
     if (was && was.row === verdict.row && was.action === verdict.action) continue;
     groups = { ...groups, [site]: verdict };
     const { row, action } = verdict;
-    const advice = adviceOn(verdict, state.role);
+    const advice = adviceOn(verdict, state.role, isLeased(state.config.policy));
     const fields = {
       site,
       row,

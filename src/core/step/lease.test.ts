@@ -2,6 +2,7 @@
  * The owner's side of the lease: when it may serve, when it stops, and that the standby always acts
  * later. The names of the tests are those of the argument (docs/safety.md). Virtual time.
  */
+// test-limit-seconds: 120
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { SitesWish } from "../../testing/core-config.ts";
@@ -138,7 +139,9 @@ const mistakes: readonly (readonly [string, number])[] = [
 ];
 for (const [name, takeoverWaitMs] of mistakes) {
   test(`Lease with echo, Clocks: a mistake is seen: ${name}`, () => {
-    const two = phases.some((phase) => lateProduction({ takeoverWaitMs }, phase).judge.breaches.length > 0);
+    const two = phases.some(
+      (phase) => lateProduction({ takeoverWaitMs }, phase).judge.breaches.length > 0,
+    );
     assert.ok(two, "two sites serve with this wait");
   });
 }
@@ -184,7 +187,9 @@ test("an agent that is killed: its machine resets within the watchdog's time", (
     const killedMs = world.nowMs;
     world.run(60_000);
     noBreach(scene);
-    assert.ok(servedAt(scene, "tokyo-1", "serves no more") <= killedMs + timingOf(world).watchdogMs);
+    assert.ok(
+      servedAt(scene, "tokyo-1", "serves no more") <= killedMs + timingOf(world).watchdogMs,
+    );
     assert.equal(scene.judge.sites(), ["osaka"]);
   }
 });
@@ -305,7 +310,10 @@ test("Restored copies and keys: an echo of an earlier run with the same numbers 
 });
 
 test("Boot gate: a cold start of both sites opens at the owner, in whatever order they come", () => {
-  for (const [first, second] of [["tokyo-1", "osaka-1"], ["osaka-1", "tokyo-1"]] as const) {
+  for (const [first, second] of [
+    ["tokyo-1", "osaka-1"],
+    ["osaka-1", "tokyo-1"],
+  ] as const) {
     const { world, judge } = leased();
     world.reset("tokyo-1");
     world.reset("osaka-1");

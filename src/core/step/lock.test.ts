@@ -2,6 +2,7 @@
  * A site of several hosts: one decides, by the lock; another takes the lock over when it dies; and
  * with local takeover the service follows the lock. Virtual time.
  */
+// test-limit-seconds: 120
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Agent, World } from "../../testing/core-world.ts";
@@ -33,7 +34,8 @@ const holders = (world: World, site: string): string[] =>
     .site(site)
     .filter(({ state, pausedSince }) => pausedSince === null && lockHeld(state))
     .map(({ name }) => name);
-const other = (name: string): string => name.replace(/[12]$/, (digit) => (digit === "1" ? "2" : "1"));
+const other = (name: string): string =>
+  name.replace(/[12]$/, (digit) => (digit === "1" ? "2" : "1"));
 
 /** Two hosts of one site that hold its lock at one moment. */
 function watchLocks(world: World): string[] {
@@ -53,7 +55,8 @@ test("Several hosts: one of each site holds its lock, and it alone grants", () =
   const { world } = leased(four);
   const granting = new Set<string>();
   world.onAction = ({ name }, action) => {
-    if (action.kind === "publish" && (action.body.flags & recordFlags.grants) !== 0) granting.add(name);
+    if (action.kind === "publish" && (action.body.flags & recordFlags.grants) !== 0)
+      granting.add(name);
   };
   world.run(10_000);
   assert.equal([holders(world, "tokyo").length, holders(world, "osaka").length], [1, 1]);
@@ -73,16 +76,26 @@ test("Several hosts: the decider dies: the other takes the lock, and production 
       const diedMs = world.nowMs;
       world.run(30_000);
       const timing = timingOf(world);
-      assert.equal(holders(world, "osaka").filter((name) => name !== first), [other(first)]);
+      assert.equal(
+        holders(world, "osaka").filter((name) => name !== first),
+        [other(first)],
+      );
       const heldMs = toldAt(world.agent(other(first)), "lock", "phase", "held") ?? 0;
-      assert.ok(heldMs - diedMs <= lockWaitMs(timing) + 4 * timing.intervalMs, `${heldMs - diedMs}`);
+      assert.ok(
+        heldMs - diedMs <= lockWaitMs(timing) + 4 * timing.intervalMs,
+        `${heldMs - diedMs}`,
+      );
       assert.equal(rolesOf(world.agent("tokyo-1")), [], "production is not stopped for it");
       assert.equal(twice, []);
       noBreach(scene);
       if (how === "pause") {
         world.resume(first);
         world.run(20_000);
-        assert.equal(holders(world, "osaka"), [other(first)], "who comes late does not take it back");
+        assert.equal(
+          holders(world, "osaka"),
+          [other(first)],
+          "who comes late does not take it back",
+        );
         assert.equal(twice, []);
       }
     }

@@ -18,7 +18,11 @@ function judged(policy: Policy): { readonly scene: Scene; readonly voice: Voice 
     const { site } = agent.setup.config.self;
     agent.arbiter = (op) => {
       voice.asked.push(`${name} ${op}`);
-      const answer: Answer = voice.unknown ? "unknown" : voice.holder === site ? "granted" : "denied";
+      const answer: Answer = voice.unknown
+        ? "unknown"
+        : voice.holder === site
+          ? "granted"
+          : "denied";
       return { answer, detail: `the right is ${voice.holder ?? "nobody"}'s` };
     };
   }
@@ -31,7 +35,10 @@ for (const policy of policies) {
   test(`${policy}: it is asked when production is silent, and by its grant the standby takes over`, () => {
     const { scene, voice } = judged(policy);
     const { world, judge } = scene;
-    assert.not(voice.asked.some((each) => each.startsWith("osaka")), "not while production beats");
+    assert.not(
+      voice.asked.some((each) => each.startsWith("osaka")),
+      "not while production beats",
+    );
     world.reset("tokyo-1");
     voice.holder = "osaka";
     world.run(60_000);

@@ -2,6 +2,7 @@
  * The standby's side of the lease: when it takes over by itself, when it must not, when it
  * renounces; and the steps of a takeover that is cut short anywhere. Virtual time.
  */
+// test-limit-seconds: 120
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -63,7 +64,10 @@ test("the one that was taken over from comes back as the standby, and the guard 
   assert.ok(world.agent("osaka-1").state.lease.solo, "nobody grants: it runs alone");
   world.start("tokyo-1");
   world.run(10_000);
-  assert.equal([roleOf(scene, "tokyo-1"), world.agent("osaka-1").state.lease.solo], ["standby", false]);
+  assert.equal(
+    [roleOf(scene, "tokyo-1"), world.agent("osaka-1").state.lease.solo],
+    ["standby", false],
+  );
   world.reset("osaka-1");
   world.run(60_000);
   assert.equal(scene.judge.hosts(), ["tokyo-1"], "and takes over from there in its turn");
@@ -171,7 +175,10 @@ test("A fresh heartbeat says nothing about data: while it is copied, takeover is
 });
 
 test("A fresh heartbeat says nothing about data: more lost than rpo_max, and it holds", () => {
-  for (const [lastCopyAgoMs, sites] of [[30_000, ["osaka"]], [61_000, []]] as const) {
+  for (const [lastCopyAgoMs, sites] of [
+    [30_000, ["osaka"]],
+    [61_000, []],
+  ] as const) {
     const scene = leased(data);
     const { world } = scene;
     world.agent("tokyo-1").data = { state: "paired", role: "primary", lastCopyAgoMs };
@@ -286,7 +293,10 @@ test("Forced takeover: of a side that runs alone waiting proves nothing: refused
   }
   assert.equal(scene.judge.hosts(), ["tokyo-1"]);
   world.reset("tokyo-1");
-  assert.is(command(world, "osaka-1", { kind: "takeover", peerIsOff: "mars" }, 1000)?.code, exitCodes.usage);
+  assert.is(
+    command(world, "osaka-1", { kind: "takeover", peerIsOff: "mars" }, 1000)?.code,
+    exitCodes.usage,
+  );
   assert.is(command(world, "osaka-1", { kind: "takeover", peerIsOff: "tokyo" }, 5000)?.code, 0);
   assert.is(world.agent("osaka-1").state.attested, "tokyo");
   assert.equal(scene.judge.hosts(), ["osaka-1"]);

@@ -8,6 +8,7 @@ import { adviceOn, ownerOf } from "../decision.ts";
 import { deadlineMs, isFit } from "../observation.ts";
 import { formatVersion, lagNever, lagOff, states } from "../sector/layout.ts";
 import { pathsFrom, pathsTo } from "./begin.ts";
+import { isArmed } from "./issued.ts";
 import { installationStatus, keysStatus } from "./install-status.ts";
 import { isPairOld, pairEvidence, pathInUse } from "./judge.ts";
 import { oneWayFaults } from "./one-way.ts";
@@ -157,7 +158,7 @@ function pathOfOurs(state: State, name: string, extras: StatusExtras) {
 
 function adviceFor(state: State, site: string): string | null {
   const verdict = state.groups[site];
-  return verdict ? adviceOn(verdict, state.role) : null;
+  return verdict ? adviceOn(verdict, state.role, isArmed(state)) : null;
 }
 
 export function statusObject(state: State, extras: StatusExtras) {

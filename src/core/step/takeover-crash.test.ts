@@ -69,7 +69,11 @@ test("killed at every moment, production back: it stands by, or goes on if nothi
       const said = command(world, "osaka-1", { kind: "takeover" }, 20_000);
       assert.is(said?.code, 0, `${atMs - beganMs} ms: ${said?.message}`);
     }
-    assert.equal(scene.judge.hosts(), [term === 257n ? "tokyo-1" : "osaka-1"], `${atMs - beganMs} ms`);
+    assert.equal(
+      scene.judge.hosts(),
+      [term === 257n ? "tokyo-1" : "osaka-1"],
+      `${atMs - beganMs} ms`,
+    );
     noBreach(scene, `${atMs - beganMs} ms`);
   }
   assert.is(terms.size, 2, "some were killed before the term was stored, some after");
@@ -106,7 +110,11 @@ test("the machine that takes over resets at any moment: the same", () => {
     if (term !== 257n && role === "transitioning") {
       assert.is(command(world, "osaka-1", { kind: "takeover" }, 20_000)?.code, 0);
     }
-    assert.equal(scene.judge.hosts(), [term === 257n ? "tokyo-1" : "osaka-1"], `${atMs - beganMs} ms`);
+    assert.equal(
+      scene.judge.hosts(),
+      [term === 257n ? "tokyo-1" : "osaka-1"],
+      `${atMs - beganMs} ms`,
+    );
     noBreach(scene);
   }
 });

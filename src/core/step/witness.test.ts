@@ -86,7 +86,10 @@ test("Witness: E1 within the bound, at any moment", () => {
     world.run(60_000);
     assert.equal(judge.hosts(), ["osaka-1"]);
     const decidedMs = toldAt(world.agent("osaka-1"), "takeover", "step", "begin") ?? 0;
-    assert.ok(decidedMs - diedMs <= takeoverBoundMs(timingOf(world), true), `${decidedMs - diedMs}`);
+    assert.ok(
+      decidedMs - diedMs <= takeoverBoundMs(timingOf(world), true),
+      `${decidedMs - diedMs}`,
+    );
     noBreach(scene);
   }
 });
@@ -96,7 +99,8 @@ test("Witness: after it granted it never lets production go on in that term", ()
   const { world, judge } = scene;
   cutAll(world, true);
   cutWitness(world, "tokyo", true);
-  for (let looks = 0; looks < 400 && witness(scene).state.granted.term === 0n; looks++) world.run(100);
+  for (let looks = 0; looks < 400 && witness(scene).state.granted.term === 0n; looks++)
+    world.run(100);
   assert.is(witness(scene).state.granted.term, 257n);
   cutWitness(world, "osaka", true);
   cutWitness(world, "tokyo", false);
@@ -171,7 +175,10 @@ test("Witness: it is no holder: it never serves, takes over, or is handed the se
   const scene = leased(witnessed);
   const { world } = scene;
   assert.is.not(command(world, "nagoya-1", { kind: "takeover", force: true }, 3000)?.code, 0);
-  assert.is(command(world, "tokyo-1", { kind: "switchover", to: "nagoya" }, 3000)?.code, exitCodes.usage);
+  assert.is(
+    command(world, "tokyo-1", { kind: "switchover", to: "nagoya" }, 3000)?.code,
+    exitCodes.usage,
+  );
   assert.is(command(world, "tokyo-1", { kind: "switchover", to: "osaka" }, 30_000)?.code, 0);
   assert.equal(scene.judge.hosts(), ["osaka-1"]);
   world.reset("osaka-1");

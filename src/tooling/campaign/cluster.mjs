@@ -161,6 +161,8 @@ class Campaign {
       serviceRuns: judge.order.length,
       unfenced: this.unfenced(),
       operatorActs: settling.operatorActs,
+      settledMs: settling.timesMs.map(Math.round),
+      slow: settling.slow,
       ...takeovers.result(),
       kept: wrong === null ? null : this.keep(wrong),
     };

@@ -36,6 +36,8 @@ export class Settling {
     this.judge = judge;
     this.limits = limits;
     this.operatorActs = {};
+    this.timesMs = []; // each wait
+    this.slow = {}; // what was waited for when patience ended
   }
 
   async look() {
@@ -60,10 +62,14 @@ export class Settling {
     while (nowMs() - beganMs < this.limits.stuckMs) {
       const { statuses, why } = await this.look();
       if (this.judge.overlaps.length > 0) return null;
-      if (why === null) return null;
+      if (why === null) {
+        this.timesMs.push(nowMs() - beganMs);
+        return null;
+      }
       last = why;
       if (nowMs() - actedMs > this.limits.patienceMs) {
         actedMs = nowMs();
+        this.slow[why] = (this.slow[why] ?? 0) + 1;
         await this.act(halted(statuses));
       }
       await sleep(lookEveryMs);
