@@ -131,6 +131,18 @@ const journals = (world: World): string =>
 const roleOf = (world: World, host: string): string | null =>
   world.events(host, "role").at(-1)?.fields["role"] ?? null;
 
+/** It has seen the guard: only the wait is missing. */
+async function standbyReady(world: World): Promise<void> {
+  await world.until(
+    "the standby has all but the wait",
+    async () => {
+      const status = await world.verb("b1", "status");
+      return status.out.includes("1 needs unmet");
+    },
+    longMs,
+  );
+}
+
 /** Both up, production's gate open; its boot script has started the service. */
 async function coldStart(world: World): Promise<void> {
   await world.start("a1", "b1");
@@ -143,14 +155,7 @@ async function coldStart(world: World): Promise<void> {
   const closed = await gate(world, "b1");
   assert.is(closed.code, 75);
   assert.match(closed.out, /^gate CLOSED {2}term 257 belongs to a/);
-  await world.until(
-    "the standby has all but the wait",
-    async () => {
-      const status = await world.verb("b1", "status");
-      return status.out.includes("1 needs unmet");
-    },
-    longMs,
-  );
+  await standbyReady(world);
 }
 
 test("cold start; production dies: its data is taken over, then the service starts, in time", () =>
@@ -277,6 +282,7 @@ test("an agent that hangs is reset with its service; the standby's planned stop 
       },
       longMs,
     );
+    await standbyReady(world);
     const stoppedMs = performance.now();
     world.host("a1").kill("SIGSTOP");
     await world.until(

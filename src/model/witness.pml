@@ -50,10 +50,10 @@ bit blank = 0, freshS = 0, freshP = 0;
 #else
 #define mayRenew(i) (i == S -> !taken : !blank && !granted)
 #endif
-#ifdef STALEGRANT
-#define ofThisStart 1
+#ifdef STALEGRANT                         /* a grant once seen is kept, whatever W says later */
+#define grantOf (hasGrant || says[W])
 #else
-#define ofThisStart answers[W]
+#define grantOf (says[W] && answers[W])
 #endif
 #ifdef BLANKEAGER
 #define freshAnswer 1
@@ -78,7 +78,7 @@ inline readEcho(i) {
 }
 inline readWord(i) {                      /* i reads what the other of S and W wrote */
   knows[i] = wordNow[(1 - i)];           /* seen the present start of the other */
-  if :: i == S -> hasGrant = (says[W] && ofThisStart)
+  if :: i == S -> hasGrant = grantOf
      :: i == W && blank && !says[S] && freshAnswer -> freshS = 1
      :: else
   fi;

@@ -18,6 +18,8 @@ const help = `build.sh campaign [OPTIONS]      docs/campaign.md
   --limit-seconds N ends early, with what there is
   --break-wait MS   a program whose standby waits so long only: the judge must
                     find two active sites
+  --replay N        has the model follow the first N rounds in which more happened
+                    (needs spin); what it cannot follow is shown, no failure
   --dist FOLDER     the program under test (default dist)
   --keep FOLDER     for the journals of what went wrong (default .build/campaign)
   --on-files        volumes are plain files, no loop devices
@@ -46,6 +48,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     "limit-seconds": { type: "string" },
     "break-wait": { type: "string" },
+    replay: { type: "string", default: "0" },
     dist: { type: "string", default: "dist" },
     keep: { type: "string", default: kept },
     "on-files": { type: "boolean" },
@@ -120,6 +123,22 @@ function runCluster(options, onProgress) {
   });
 }
 
+/** How many rounds the model could follow, and what it could not. */
+async function replayed(results, wanted) {
+  const { replay } = await import("./model-replay.mjs");
+  const limits = { scratch: work, memoryMib: 1000, limitSeconds: 60 };
+  const found = { accepted: 0, rejected: [], unusable: [] };
+  for (const { owner, events } of results.flatMap(({ traces = [] }) => traces).slice(0, wanted)) {
+    const ownTerms = events.flatMap(({ term }) => term ?? []);
+    const counter = Math.min(...ownTerms.map((term) => Math.floor(term / 256)));
+    const end = await replay(events, { sites: ["east", "west"], owner, counter }, limits);
+    if (end.accepted) found.accepted += 1;
+    else if (end.fault) found.unusable.push(end.fault);
+    else found.rejected.push({ after: end.after, events });
+  }
+  return found;
+}
+
 const sum = (results, key) => results.reduce((total, result) => total + (result[key] ?? 0), 0);
 
 function merged(results, key) {
@@ -170,6 +189,15 @@ function summaryOf(results, seed, elapsedMs) {
 
 const pad = (text, width) => String(text).padEnd(width);
 
+function replayText({ accepted, rejected, unusable }) {
+  const shown = rejected.map(({ after, events }) => {
+    const list = events.map(({ site, event, term = "" }) => `${site} ${event} ${term}`.trim());
+    return `  after ${after}: ${list.join(", ")}`;
+  });
+  const first = `the model follows ${accepted} rounds, not ${rejected.length}`;
+  return [first, ...shown, ...unusable.map((why) => `  unusable: ${why}`)].join("\n");
+}
+
 function textOf(s) {
   const struck = Object.entries(s.struck).map(([name, count]) => `  ${pad(name, 20)}${count}`);
   const slow = Object.entries(s.slow).map(([what, count]) => `  ${count} x ${what}`);
@@ -185,6 +213,7 @@ function textOf(s) {
     `takeover bound ${s.boundMs} ms; of ${s.measured} measured: median ${s.medianRatio}, max ${s.maxRatio} of it`,
     `the service was away: median ${s.medianGapMs} ms, at most ${s.maxGapMs} ms`,
     `at rest again after median ${s.medianSettledMs} ms, at most ${s.maxSettledMs} ms`,
+    ...(s.replay ? [replayText(s.replay)] : []),
     "FAULTS",
     ...struck,
     ...(acts.length > 0 ? ["THE OPERATOR'S PART", ...acts] : []),
@@ -224,6 +253,7 @@ async function main() {
         // Every other cluster has a data pair, whose state may forbid a takeover.
         withData: job % 2 === 1,
         onFiles: values["on-files"],
+        traces: Math.ceil(whole("replay", 0) / jobs),
         folder: path.join(path.resolve(values.keep), `seed-${seed}-${job}`),
       }; // biome-ignore format: a list
       return runCluster(options, (message) => {
@@ -236,6 +266,7 @@ async function main() {
     }),
   );
   const summary = summaryOf(results, seed, performance.now() - beganMs);
+  if (whole("replay", 0) > 0) summary.replay = await replayed(results, whole("replay", 0));
   for (const { wrong, kept } of results) {
     if (wrong) console.error([`campaign: ${wrong}`, ...(kept?.lines ?? [])].join("\n"));
   }

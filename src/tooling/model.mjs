@@ -67,9 +67,7 @@ if (values.show !== undefined) {
     console.error(`build.sh model: no case is named '${values.show}'; names: build.sh model`);
     process.exit(64);
   }
-  // The shortest one where that search is small enough.
-  const broad = await search({ ...one, full: true, search: "breadth" });
-  const result = broad.found === "no answer" ? await search(one) : broad;
+  const result = await search(one);
   console.log(`${one.name}: ${result.found}${result.why ? ` (${result.why})` : ""}`);
   if (result.found === "violated") {
     const steps = await counterexample(one, result.folder);
@@ -109,9 +107,7 @@ const results = new Map();
 if (!values.json) console.log(row(["name", "expected", "found", "states", "depth", "s"]));
 async function work(queue) {
   for (let one = queue.shift(); one; one = queue.shift()) {
-    // The shortest one where that search is small enough.
-    const broad = await search({ ...one, full: true, search: "breadth" });
-    const result = broad.found === "no answer" ? await search(one) : broad;
+    const result = await search(one);
     rmSync(result.folder, { recursive: true, force: true });
     results.set(one.name, { ...result, ok: result.found === one.expect });
     if (!values.json) tell({ ...one, ...results.get(one.name) });

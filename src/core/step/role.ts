@@ -25,7 +25,8 @@ const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 function mustStop(state: State): string | null {
   if (state.stopping && isArmed(state)) return "this agent is being stopped";
   if (siblingHandsOver(state)) return "a host of this site hands the term over";
-  if (asksArbiter(state.config.policy) && state.arbiter.answer === "denied") {
+  const attested = state.attested !== "";
+  if (asksArbiter(state.config.policy) && state.arbiter.answer === "denied" && !attested) {
     return `the arbiter says that this site lost the right: ${state.arbiter.detail}`;
   }
   if (isGuarded(state) && state.watchdogFault !== "") {

@@ -11,12 +11,15 @@ import { Judge } from "./judge.mjs";
 import { randomBy } from "./random.mjs";
 import { Settling } from "./settle.mjs";
 import { Takeovers } from "./takeovers.mjs";
+import { traceOf } from "./traces.mjs";
 import { World } from "./world.mjs";
 
 /** Rounds of a single fault are those whose takeovers are held against the bound. */
 const aloneShare = 0.4;
 const overlappingMax = 4;
 const spreadMs = 2500;
+/** Shorter ones tell nothing of a takeover. */
+const tracesLeast = 4;
 const provoking = ["partition", "machine-off", "switch-over", "agent-hangs"];
 const restMs = [100, 900];
 /** A machine that was reset is back after so long. */
@@ -54,6 +57,8 @@ class Campaign {
       execFileSync(options.program, ["timing", "--json", "--config", world.machines[0].configFile]),
     ).takeover.takeoverBoundMs;
     this.takeovers = new Takeovers(world, this.judge, boundMs);
+    this.traces = [];
+    this.rest = null; // who owns which term between two rounds
     this.lines = null;
     this.twoSeen = new Promise((resolve) => {
       this.watch = setInterval(() => {
@@ -109,6 +114,22 @@ class Campaign {
     );
   }
 
+  /** The round as a trace for the model, where it is to be replayed. */
+  async trace() {
+    if (this.traces.length >= this.options.traces) return;
+    const statuses = await Promise.all(this.world.machines.map((machine) => machine.status()));
+    if (statuses.includes(null)) return;
+    const { owner, terms } = this.rest ?? {};
+    const lines = this.takeovers.lines.splice(0);
+    const found = owner && lines.length > 0 ? traceOf(lines, owner, terms) : null;
+    if (found !== null && found.length > tracesLeast) this.traces.push({ owner, events: found });
+    const sites = this.world.machines.map(({ site }) => site);
+    this.rest = {
+      owner: sites[statuses.findIndex(({ role }) => role === "active")],
+      terms: Object.fromEntries(sites.map((site, i) => [site, Number(statuses[i].term)])),
+    };
+  }
+
   /** Why the campaign ends before its time; null where it does not. */
   async wrong() {
     const stuck = await this.settling.wait();
@@ -127,13 +148,14 @@ class Campaign {
     for (const machine of this.world.machines) await machine.boot();
     let wrong = await this.wrong();
     this.takeovers.beginMs = nowMs();
+    await this.trace();
     while (wrong === null && this.count < this.options.faults) {
       await sleep(this.random.between(...restMs));
       // Two active: what comes after tells nothing any more.
       await Promise.race([this.round(), this.twoSeen]);
       wrong = await this.wrong();
       this.progress();
-      // Overlapping rounds: the next one may strike before the cluster is at rest.
+      await this.trace();
       if (this.options.until !== undefined && Date.now() > this.options.until) break;
     }
     await sleep(aftermathMs);
@@ -160,6 +182,7 @@ class Campaign {
       overlaps: judge.overlaps.map(({ sites, overlapMs }) => ({ sites, overlapMs })),
       serviceRuns: judge.order.length,
       unfenced: this.unfenced(),
+      traces: this.traces,
       operatorActs: settling.operatorActs,
       settledMs: settling.timesMs.map(Math.round),
       slow: settling.slow,

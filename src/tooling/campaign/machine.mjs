@@ -29,6 +29,7 @@ export class Machine {
     this.holds = 0; // faults that keep the agent from being started
     this.powerHolds = 0; // faults that keep the machine off
     this.resets = [];
+    this.downs = []; // wall time of each end of an agent
     this.fencing = []; // when its watchdog was armed, and when not any more: { isArmed, atMs }
     this.log = [];
     this.isEnding = false;
@@ -69,6 +70,7 @@ export class Machine {
         this.note("powered on");
         return this.startAgent();
       case "off":
+        if (this.agentInner !== null) this.downs.push(Date.now());
         this.first = null;
         this.agentInner = null;
         this.hasBootScript = false;
@@ -88,6 +90,7 @@ export class Machine {
         if (news.name === "boot") this.hasBootScript = false;
         if (news.name !== "agent") return;
         this.agentInner = null;
+        this.downs.push(Date.now());
         this.note(`the agent ended (${news.status})`);
         return void this.restartAgent();
       case "ready":

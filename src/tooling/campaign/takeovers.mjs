@@ -31,6 +31,7 @@ export class Takeovers {
     this.wallMs = Date.now() - nowMs();
     this.beginMs = Number.POSITIVE_INFINITY;
     this.counts = { agent: 0, operator: 0, handover: 0 };
+    this.lines = []; // of this round
     this.moves = 0;
     this.ratios = [];
     this.gaps = [];
@@ -45,7 +46,12 @@ export class Takeovers {
       atMs > this.beginMs &&
       !past.some(({ beganMs, endedMs }) => beganMs <= atMs && atMs <= endedMs + calmMs);
     for (const [machine, tail] of this.tails) {
-      for (const event of tail()) this.heed(machine, event, past, isCalm);
+      const { site } = machine;
+      for (const event of tail()) {
+        this.heed(machine, event, past, isCalm);
+        this.lines.push({ ...event, site });
+      }
+      for (const wallMs of machine.downs.splice(0)) this.lines.push({ ev: "down", wallMs, site });
       for (const reset of machine.resets.slice(this.resetsSeen.get(machine))) {
         if (reset.by !== "watchdog") continue;
         this.resets += 1;
