@@ -2,19 +2,16 @@
  * The agent: the shell around step(). It turns reads, datagrams, clocks and commands into inputs,
  * and carries out the actions. It moves values and decides nothing.
  */
-import { type Config, isLeased, ownHost, ownSite, siteNamed } from "../core/base/config.ts";
+import { type Config, isLeased, ownHost, ownSite } from "../core/base/config.ts";
 import { type Devices, takesPart } from "../core/base/devices.ts";
-import type { CoreEvent } from "../core/base/event.ts";
-import type { ExitCode } from "../core/base/exit-codes.ts";
 import type { Read } from "../core/observation.ts";
 import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import { step } from "../core/step.ts";
 import type { Switches } from "../core/step/begin.ts";
 import { nextDeadlineMs } from "../core/step/judge.ts";
 import { highWaterMarks } from "../core/step/marks.ts";
-import { echoesFor } from "../core/step/publish.ts";
 import { watchdogWish } from "../core/step/lease.ts";
-import type { Durable, LeaseClocks } from "../core/step/right-state.ts";
+import type { Durable } from "../core/step/right-state.ts";
 import { durableOf } from "../core/step/term.ts";
 import { isNewestWord } from "../core/step/see.ts";
 import {
@@ -25,47 +22,20 @@ import {
   type State,
   type SwitchTarget,
 } from "../core/step/state.ts";
-import type { Clock } from "../host/clock.ts";
-import type { Endpoint } from "../network/endpoint.ts";
 import { changedEnds, type Ends, type EndsContext, openedEnds } from "./ends.ts";
 import { deviceEvent, openToInstall, probeUninstalled } from "./installing.ts";
 import type { DataPairs } from "./data-pairs.ts";
-import type { Feeding, Fence } from "./fence.ts";
+import type { Feeding } from "./fence.ts";
 import type { AskArbiter } from "./outside.ts";
-import { addressees, drainLan, sendLan } from "./lan.ts";
+import { drainLan } from "./lan.ts";
 import { type Memory, switched } from "./memory.ts";
 import type { PairWatch } from "./pairs.ts";
+import { type Publish, publishRecord } from "./publisher.ts";
 import { runSchedule, type Schedule } from "./schedule.ts";
-import type { EchoSet, Writer } from "./seal.ts";
+import type { Writer } from "./seal.ts";
 import type { Ready } from "./startup.ts";
 import type { Poll } from "./svol.ts";
-
-/** What the agent needs of the world beside its volumes. */
-export type World = {
-  readonly clock: Clock;
-  readonly nonce: () => bigint;
-  readonly tell: (event: CoreEvent) => void;
-  readonly store: (memory: Memory) => Promise<boolean>;
-  /** Empty when the device address file is durable, else why not; always ends in time. */
-  readonly storeDevices: (devices: Devices) => Promise<string>;
-  readonly endpoint: () => Endpoint | null;
-  readonly pairs: (config: Config, onInput: (input: Input) => void) => PairWatch;
-  /** The clocks of the lease; null where no lease is in force. */
-  readonly clocks: (() => LeaseClocks) | null;
-  readonly data: (config: Config, onInput: (input: Input) => void) => DataPairs;
-  readonly arbiter: (config: Config, onInput: (input: Input) => void) => (ask: AskArbiter) => void;
-  readonly fence: Fence;
-  readonly runHook: (
-    action: Extract<Action, { kind: "run-hook" }>,
-    done: (ok: boolean, detail: string) => void,
-  ) => void;
-  /** Our slot is written by another: this agent must end. */
-  readonly onSlotLost: (detail: string) => void;
-};
-
-export type Answer = { readonly code: ExitCode; readonly message: string };
-
-type Publish = Extract<Action, { kind: "publish" }>;
+import type { Answer, World } from "./world.ts";
 
 /** Marks and switches are kept now and then; terms and incarnations at once. */
 const memoryPeriodMs = 30_000;
@@ -73,8 +43,6 @@ const memoryPeriodMs = 30_000;
 const probeMs = 2000;
 /** Between two looks at whether the service is stopped. */
 const stopLookMs = 20;
-/** A farewell may be lost on the way: it is sent more than once. */
-const farewellDatagrams = 3;
 
 export class Agent {
   private ends: Ends;
@@ -267,44 +235,15 @@ export class Agent {
     if (takeover?.phase === "publishing" || handover?.phase === "publishing") this.beat();
   }
 
-  /** What each site's hosts are told that we saw of them; made once a beat. */
-  private echoSets(): (site: string) => EchoSet {
-    const made = new Map<string, EchoSet>();
-    return (site) => {
-      const peerSiteId = siteNamed(this.config, site)?.id ?? 0;
-      const set = made.get(site) ?? { peerSiteId, echoes: echoesFor(this.current, site) };
-      made.set(site, set);
-      return set;
-    };
-  }
-
-  private async publish(action: Publish): Promise<void> {
-    const sets = this.echoSets();
-    if (action.paths.includes(networkPath)) this.sendDatagrams(action, sets);
-    const mirrors = action.paths.filter((path) => path !== networkPath);
-    await Promise.all(mirrors.map((mirror) => this.writeMirror(mirror, action, sets)));
-  }
-
-  private sendDatagrams(action: Publish, sets: (site: string) => EchoSet): void {
-    const endpoint = this.world.endpoint();
-    if (!endpoint) return;
-    const to = addressees(this.current, action.onlyTo);
-    for (let times = action.final ? farewellDatagrams : 1; times > 0; times--) {
-      sendLan(endpoint, to, this.writer, action.body, sets, this.ready.keys);
-    }
-  }
-
-  private async writeMirror(
-    mirror: string,
-    action: Publish,
-    sets: (site: string) => EchoSet,
-  ): Promise<void> {
-    const out = this.writers[mirror];
-    if (!out) return;
-    const end = await out.write(action.body, sets(out.readerSite), action.final);
-    if (end.kind !== "durable") return;
-    this.world.fence.wrote();
-    this.apply({ kind: "published", nowMs: this.nowMs(), mirror, serial: end.serial });
+  private publish(action: Publish): Promise<void> {
+    const { current: state, writer, writers } = this;
+    return publishRecord({ state, writer, writers, keys: this.ready.keys }, action, {
+      endpoint: this.world.endpoint(),
+      onDurable: (mirror, serial) => {
+        this.world.fence.wrote();
+        this.apply({ kind: "published", nowMs: this.nowMs(), mirror, serial });
+      },
+    });
   }
 
   private takePoll(mirror: string, poll: Poll): void {

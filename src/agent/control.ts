@@ -4,7 +4,8 @@ import { signalWaitMaxMs } from "../core/base/timing.ts";
 import { gateView } from "../core/step/gate.ts";
 import { switchFault } from "../core/step/switch.ts";
 import type { InstallWish, Staged, State, SwitchTarget } from "../core/step/state.ts";
-import type { Agent, Answer } from "./agent.ts";
+import type { Agent } from "./agent.ts";
+import type { Answer } from "./world.ts";
 
 export type ControlRequest =
   | { readonly op: "status" }

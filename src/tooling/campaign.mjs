@@ -210,6 +210,7 @@ function textOf(s) {
     `switch-overs ${s.switchOvers}, takeovers by an operator ${s.byOperator}`,
     `resets by a watchdog ${s.watchdogResets}, the latest ${s.watchdogLatestMs} ms after its time`,
     `stopped though nothing had struck: ${s.unprovoked.length}`,
+    ...s.unprovoked.map((what) => `  ${what}`),
     `takeover bound ${s.boundMs} ms; of ${s.measured} measured: median ${s.medianRatio}, max ${s.maxRatio} of it`,
     `the service was away: median ${s.medianGapMs} ms, at most ${s.maxGapMs} ms`,
     `at rest again after median ${s.medianSettledMs} ms, at most ${s.maxSettledMs} ms`,

@@ -85,6 +85,9 @@ export class Settling {
     const reason = status.roleReason.replaceAll(/\d+/g, "N").slice(0, 90);
     const key = `${reason} -> ${code}`;
     this.operatorActs[key] = (this.operatorActs[key] ?? 0) + 1;
+    // The newer data is at the other end: it is copied back, as the answer says.
+    const copies = /copy it back/.test(`${message} ${status.roleReason}`);
+    if (copies) await this.scene.world.copier("data", "swap", { force: true });
     machine.note(`operator: takeover, for ${status.roleReason}: ${code} ${message}`);
   }
 }

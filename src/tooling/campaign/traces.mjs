@@ -43,6 +43,13 @@ export function traceOf(lines, owner, terms) {
     // A term that was given is stored too, but raised by the giver.
     if (event === "raise" && Number(line.term) === present[site]) continue;
     isUp[site] = event !== "down";
+    if (event === "start" && Number(line.term) > present[site]) {
+      // A higher term that it found on a volume, before its first beat.
+      trace.push({ at, site, event, term: present[site] });
+      present[site] = Number(line.term);
+      trace.push({ at, site, event: "term", term: present[site] });
+      continue;
+    }
     // A takeover's begin tells the term that is wanted; it is still the old one.
     if (event !== "closing" && line.term !== undefined) present[site] = Number(line.term);
     const term = present[site];
