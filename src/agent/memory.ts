@@ -23,6 +23,8 @@ export type Memory = {
   /** Of a witness: the term in which it granted takeover, and to which site; zero without. */
   readonly grantedTerm: bigint;
   readonly grantedSite: number;
+  /** Id of the site to which this host gave that term; 0 for none. */
+  readonly givenSite: number;
   /** The boot in which this was written. */
   readonly bootId: string;
   readonly marks: Readonly<Record<string, Position>>;
@@ -36,6 +38,7 @@ export const emptyMemory: Memory = {
   serving: false,
   grantedTerm: 0n,
   grantedSite: 0,
+  givenSite: 0,
   bootId: "",
   marks: {},
   switches: allOn,
@@ -43,8 +46,8 @@ export const emptyMemory: Memory = {
 
 /** What must be durable before it is acted upon; it goes with the term. */
 export function rightOf(memory: Memory): Right {
-  const { term, halfDone, serving, grantedTerm, grantedSite } = memory;
-  return { term, halfDone, serving, grantedTerm, grantedSite };
+  const { term, halfDone, serving, grantedTerm, grantedSite, givenSite } = memory;
+  return { term, halfDone, serving, grantedTerm, grantedSite, givenSite };
 }
 /** With one more switch thrown. */
 export function switched(kept: Switches, target: SwitchTarget, on: boolean): Switches {
@@ -69,6 +72,7 @@ type Stored = {
   readonly halfDone: boolean;
   readonly serving?: boolean;
   readonly granted?: readonly [string, number];
+  readonly givenSite?: number;
   readonly bootId?: string;
   readonly marks: Readonly<Record<string, readonly [string, string]>>;
   readonly switches: Switches;
@@ -82,6 +86,7 @@ export function memoryText(memory: Memory, checksum: Checksum): string {
     halfDone: memory.halfDone,
     serving: memory.serving,
     granted: [String(memory.grantedTerm), memory.grantedSite],
+    givenSite: memory.givenSite,
     bootId: memory.bootId,
     marks: Object.fromEntries(
       Object.entries(memory.marks).map(([key, mark]) => [
@@ -109,6 +114,7 @@ export function parseMemory(text: string, checksum: Checksum): Memory | null {
       serving: stored.serving ?? false,
       grantedTerm: BigInt(stored.granted?.[0] ?? "0"),
       grantedSite: stored.granted?.[1] ?? 0,
+      givenSite: stored.givenSite ?? 0,
       bootId: stored.bootId ?? "",
       marks: Object.fromEntries(
         Object.entries(stored.marks).map(([key, [incarnation, serial]]) => [
@@ -146,7 +152,10 @@ export function loadMemory(folder: string, checksum: Checksum): MemoryResult {
   return { ok: false, refusal: { code: exitCodes.dataError, message } };
 }
 
-export type Right = Pick<Memory, "term" | "halfDone" | "serving" | "grantedTerm" | "grantedSite">;
+export type Right = Pick<
+  Memory,
+  "term" | "halfDone" | "serving" | "grantedTerm" | "grantedSite" | "givenSite"
+>;
 type Waiter = { readonly memory: Memory; readonly settle: (ok: boolean) => void };
 
 export type StoreOptions = {

@@ -153,6 +153,7 @@ async function beginDurably(
     serving: ready.memory.serving,
     sameBoot: ready.memory.bootId === "" || ready.memory.bootId === bootId(),
     granted: { term: ready.memory.grantedTerm, site: ready.memory.grantedSite },
+    givenSite: ready.term === ready.memory.term ? ready.memory.givenSite : 0,
     ...(clocks === null ? {} : { clocks: clocks() }),
     wasOwner: remembersOwning(config, ready.memory.term),
     nowMs: realClock.nowMs(),

@@ -293,7 +293,12 @@ export class World {
     const bootId = how.bootId ?? old?.setup.bootId ?? "b0070000-0000-4000-8000-000000000001";
     const sameBoot = memory.bootId === "" || memory.bootId === bootId;
     memory.bootId = bootId;
-    const { serving = false, grantedTerm = 0n, grantedSite = 0 } = memory.durable ?? {};
+    const {
+      serving = false,
+      grantedTerm = 0n,
+      grantedSite = 0,
+      givenSite = 0,
+    } = memory.durable ?? {};
     const setup: Setup = {
       config,
       timingDigest: timingDigestOf(config, crc32c),
@@ -303,6 +308,7 @@ export class World {
       sameBoot,
       serving,
       granted: { term: grantedTerm, site: grantedSite },
+      givenSite,
       term: memory.term,
       halfDone: memory.halfDone,
       nowMs: this.nowMs,

@@ -38,6 +38,8 @@ export type Setup = {
   /** Of a witness: what it granted last. */
   readonly granted?: { readonly term: bigint; readonly site: number };
   readonly clocks?: LeaseClocks;
+  /** Id of the site to which this host gave the term that it remembers; 0 for none. */
+  readonly givenSite?: number;
   /** Our site owned the term that this host remembers. */
   readonly wasOwner?: boolean;
   readonly nowMs: number;
@@ -178,6 +180,12 @@ export function announcing(command: Command, nowMs: number): Installation {
   };
 }
 
+/** What the other site needs to know until it is active: the giver's word, over a restart too. */
+function givenBefore({ config, term, givenSite = 0 }: Setup): State["given"] {
+  const site = config.sites.find(({ id }) => id === givenSite);
+  return site && term !== null && ownerOf(term) === site.id ? { term, site: site.name } : null;
+}
+
 /** Nothing of a lease, a lock or a wait is carried over a start. */
 function beginRight(setup: Setup, serviceMayRun: boolean) {
   const { config, nowMs, granted = { term: 0n, site: 0 } } = setup;
@@ -206,7 +214,7 @@ function beginRight(setup: Setup, serviceMayRun: boolean) {
     },
     lock: freeLock(nowMs),
     handover: null,
-    given: null,
+    given: givenBefore(setup),
     arbiter: {
       answer: "none" as const,
       detail: "",

@@ -38,13 +38,16 @@ export function groupsOf(state: State): HeartbeatRecord["groups"] {
 
 /**
  * Why the data here may not be taken over by the agent itself; null where it may. Of each group
- * the state must be known here, and not copying; and the owner's last records must say that it was
- * in sync at most `rpoMaxMs` before them.
+ * the state must be known here, and neither copying nor split; and the owner's last records must
+ * say that it was in sync at most `rpoMaxMs` before them.
  */
 export function dataFault(state: State): string | null {
   for (const group of state.config.dataGroups) {
     const now = dataState(state, group.name);
-    if (now === "unknown" || now === "copying") return `data group ${group.name} is ${now} here`;
+    // Split: by an operator, or because one end was taken over. What each holds differs by then.
+    if (now === "unknown" || now === "copying" || now === "split") {
+      return `data group ${group.name} is ${now} here`;
+    }
     const fault = toldFault(state, group.id);
     if (fault !== null) return `data group ${group.name} ${fault}`;
   }
@@ -59,7 +62,7 @@ function toldFault(state: State, id: number): string | null {
     const entry = word?.groups.find((group) => group.id === id);
     if (!word || !entry || entry.inSyncNs === 0n) continue;
     isTold = true;
-    if (entry.pair === pairCodes.copying || entry.pair === pairCodes.unknown) {
+    if (entry.pair !== pairCodes.paired && entry.pair !== pairCodes.suspended) {
       return `was not known to be whole by ${host.name}`;
     }
     const behindMs = Number((word.bootClockNs - entry.inSyncNs) / nsPerMs);

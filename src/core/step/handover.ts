@@ -57,6 +57,13 @@ export function beginHandover(state: State, input: Asked): Step {
   return { ...onward, events: [...events, ...onward.events] };
 }
 
+const givenAway = (state: State, { term, to }: Handover) => ({
+  term,
+  serving: false,
+  halfDone: false,
+  givenSite: siteIdOf(state, to),
+});
+
 const siteIdOf = (state: State, name: string): number =>
   state.config.sites.find((site) => site.name === name)?.id ?? 0;
 
@@ -161,7 +168,7 @@ function dataIsWhole(state: State): Step {
     });
     return {
       ...nothing(next),
-      actions: [storeTerm(next, { term: handover.term, serving: false, halfDone: false })],
+      actions: [storeTerm(next, givenAway(next, handover))],
     };
   }
   const facts = hookFacts(state, "stopped", `switch-over to ${handover.to}`);

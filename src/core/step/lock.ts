@@ -109,7 +109,8 @@ export function seeLook(state: State, input: Extract<Input, { kind: "looked" }>)
   if (!needsLock(state) || input.mirror !== lockMirror(state.config)) return nothing;
   const looked: State = { ...state, lock: { ...state.lock, looked: true } };
   // Once it has lapsed another host may have held it: it is not revived, but taken anew.
-  if (state.lock.phase === "held" && !lockHeld(state)) return released(looked, "not renewed in time");
+  if (state.lock.phase === "held" && !lockHeld(state))
+    return released(looked, "not renewed in time");
   const { phase, claimSerial } = state.lock;
   if (phase === "free" || input.afterSerial < claimSerial) return { ...nothing, state: looked };
   const others = liveClaims(looked);

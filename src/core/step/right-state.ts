@@ -87,6 +87,8 @@ export type Durable = {
   /** Of a witness: the term in which it granted takeover, and the id of the site. */
   readonly grantedTerm: bigint;
   readonly grantedSite: number;
+  /** This host gave the term to the site of that id; 0 where it did not. */
+  readonly givenSite: number;
 };
 
 /** In this order. */

@@ -4,6 +4,9 @@ import type { Durable, Lease, Waiting } from "./right-state.ts";
 import { siteOf } from "./holders.ts";
 import type { Action, State, Step } from "./state.ts";
 
+const siteIdNamed = ({ config }: State, name: string): number | undefined =>
+  config.sites.find((site) => site.name === name)?.id;
+
 /** All that must survive a restart, as this state has it. */
 export function durableOf(state: State, changed: Partial<Durable> = {}): Durable {
   const { term, takeover, servingStored, storingServing, serviceMayRun, granted } = state;
@@ -14,6 +17,7 @@ export function durableOf(state: State, changed: Partial<Durable> = {}): Durable
     serving: servingStored || storingServing || serviceMayRun,
     grantedTerm: granted.term,
     grantedSite: granted.site,
+    givenSite: state.given === null ? 0 : (siteIdNamed(state, state.given.site) ?? 0),
     ...changed,
   };
 }
