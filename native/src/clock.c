@@ -13,8 +13,9 @@ uint64_t clock_ns(int clock) {
 }
 
 EXPORT int32_t mirrorbeat_clocks(mirrorbeat_io *io) {
+  /* In this order raw + (boottime - monotonic) is a moment of this call, however long it is stalled. */
+  io->header->results[2] = clock_ns(CLOCK_MONOTONIC_RAW);
   io->header->results[0] = clock_ns(CLOCK_MONOTONIC);
   io->header->results[1] = clock_ns(CLOCK_BOOTTIME);
-  io->header->results[2] = clock_ns(CLOCK_MONOTONIC_RAW);
   return 0;
 }

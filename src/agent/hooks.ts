@@ -68,7 +68,14 @@ function hookQueue(config: Config, tell: Voice["tell"]): Queue {
   };
   return (action, done) => {
     if (!config.hooks[action.hook]) return;
-    if (action.hook === "superseded") starting?.abort();
+    if (action.hook === "superseded") {
+      starting?.abort();
+      // Nor may one begin after the service was stopped.
+      for (const job of waiting.splice(0)) {
+        if (job.action.hook === "takeover") job.done(false, "dropped: the service must stop");
+        else waiting.push(job);
+      }
+    }
     if (waiting.length >= hooksWaitingMax) {
       const dropped = waiting.shift();
       tell({

@@ -24,6 +24,7 @@ const sample: Memory = {
   grantedTerm: 131_073n,
   grantedSite: 2,
   givenSite: 1,
+  blank: false,
   bootId: "b0070000-0000-4000-8000-000000000001",
   marks: {
     "a1 network": { incarnation: 7n, serial: 1_000_000_000_001n },

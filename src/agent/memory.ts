@@ -25,6 +25,8 @@ export type Memory = {
   readonly grantedSite: number;
   /** Id of the site to which this host gave that term; 0 for none. */
   readonly givenSite: number;
+  /** Of a witness: it has no memory of what it granted, and has not been armed since. */
+  readonly blank: boolean;
   /** The boot in which this was written. */
   readonly bootId: string;
   readonly marks: Readonly<Record<string, Position>>;
@@ -39,6 +41,7 @@ export const emptyMemory: Memory = {
   grantedTerm: 0n,
   grantedSite: 0,
   givenSite: 0,
+  blank: true,
   bootId: "",
   marks: {},
   switches: allOn,
@@ -46,8 +49,8 @@ export const emptyMemory: Memory = {
 
 /** What must be durable before it is acted upon; it goes with the term. */
 export function rightOf(memory: Memory): Right {
-  const { term, halfDone, serving, grantedTerm, grantedSite, givenSite } = memory;
-  return { term, halfDone, serving, grantedTerm, grantedSite, givenSite };
+  const { term, halfDone, serving, grantedTerm, grantedSite, givenSite, blank } = memory;
+  return { term, halfDone, serving, grantedTerm, grantedSite, givenSite, blank };
 }
 /** With one more switch thrown. */
 export function switched(kept: Switches, target: SwitchTarget, on: boolean): Switches {
@@ -73,6 +76,7 @@ type Stored = {
   readonly serving?: boolean;
   readonly granted?: readonly [string, number];
   readonly givenSite?: number;
+  readonly blank?: boolean;
   readonly bootId?: string;
   readonly marks: Readonly<Record<string, readonly [string, string]>>;
   readonly switches: Switches;
@@ -87,6 +91,7 @@ export function memoryText(memory: Memory, checksum: Checksum): string {
     serving: memory.serving,
     granted: [String(memory.grantedTerm), memory.grantedSite],
     givenSite: memory.givenSite,
+    blank: memory.blank,
     bootId: memory.bootId,
     marks: Object.fromEntries(
       Object.entries(memory.marks).map(([key, mark]) => [
@@ -115,6 +120,7 @@ export function parseMemory(text: string, checksum: Checksum): Memory | null {
       grantedTerm: BigInt(stored.granted?.[0] ?? "0"),
       grantedSite: stored.granted?.[1] ?? 0,
       givenSite: stored.givenSite ?? 0,
+      blank: stored.blank ?? true,
       bootId: stored.bootId ?? "",
       marks: Object.fromEntries(
         Object.entries(stored.marks).map(([key, [incarnation, serial]]) => [
@@ -154,7 +160,7 @@ export function loadMemory(folder: string, checksum: Checksum): MemoryResult {
 
 export type Right = Pick<
   Memory,
-  "term" | "halfDone" | "serving" | "grantedTerm" | "grantedSite" | "givenSite"
+  "term" | "halfDone" | "serving" | "grantedTerm" | "grantedSite" | "givenSite" | "blank"
 >;
 type Waiter = { readonly memory: Memory; readonly settle: (ok: boolean) => void };
 
@@ -167,9 +173,15 @@ export type StoreOptions = {
 const storeLimitMs = 5000;
 const waitersMax = 64;
 
-/** The higher term, with what is said of it; the later word where both are the same. */
-const higher = (before: Right, after: Right): Right =>
-  (after.term ?? -1n) >= (before.term ?? -1n) ? after : before;
+/**
+ * The higher term, with what is said of it; the later word where both are the same. Whether a
+ * service may run here, and whether a witness is blank, is so whatever the term.
+ */
+const higher = (before: Right, after: Right): Right => ({
+  ...((after.term ?? -1n) >= (before.term ?? -1n) ? after : before),
+  serving: after.serving,
+  blank: after.blank,
+});
 
 /**
  * Writes the memory, one write at a time; the newest wins, but no term falls: each text carries

@@ -150,7 +150,9 @@ async function beginDurably(
     bootId: bootId(),
     term: ready.term,
     halfDone: ready.memory.halfDone && ready.term === ready.memory.term,
-    serving: ready.memory.serving,
+    // A start hook that was under way may have started it.
+    serving: ready.memory.serving || ready.memory.halfDone,
+    blank: ready.memory.blank,
     sameBoot: ready.memory.bootId === "" || ready.memory.bootId === bootId(),
     granted: { term: ready.memory.grantedTerm, site: ready.memory.grantedSite },
     givenSite: ready.term === ready.memory.term ? ready.memory.givenSite : 0,

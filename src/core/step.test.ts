@@ -113,7 +113,7 @@ const partial: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc.constantFrom("east", "west").map((mirror) => ({ kind: "failed-read", mirror })),
   record.map((each) => ({ kind: "sibling", record: each })),
   fc.tuple(fc.boolean(), fc.nat(3)).map(([force, id]) => ({ kind: "takeover", id, force })),
-  fc.tuple(fc.constantFrom(257n, 514n, 770n, 1026n), fc.boolean(), fc.boolean(), fc.boolean()).map(([term, ok, halfDone, serving]) => ({ kind: "term-stored", durable: { term, halfDone, serving, grantedTerm: 0n, grantedSite: 0, givenSite: 0 }, ok })),
+  fc.tuple(fc.constantFrom(257n, 514n, 770n, 1026n), fc.boolean(), fc.boolean(), fc.boolean()).map(([term, ok, halfDone, serving]) => ({ kind: "term-stored", durable: { term, halfDone, serving, grantedTerm: 0n, grantedSite: 0, givenSite: 0, blank: false }, ok })),
   peersBeat, peersBeat, peersBeat,
   fc.constant({ kind: "tick" }),
   fc.bigInt({ min: 0n, max: 40n }).map((afterSerial) => ({ kind: "looked", mirror: "west", afterSerial })),

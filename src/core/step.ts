@@ -158,8 +158,8 @@ function seen(before: State, state: State, input: SeenInput): Step {
       return chain(
         state,
         (s) => seeMirror(s, input),
-        (s) => only(renewByVolume(s, input)),
         (s) => judgeAll(before, s, input.mirror),
+        (s) => only(renewByVolume(s, input)),
         (s) => (s.peers === before.peers ? only(s) : watchOneWay(s)),
         settleRight,
       );

@@ -309,6 +309,7 @@ export class World {
       serving,
       granted: { term: grantedTerm, site: grantedSite },
       givenSite,
+      blank: memory.durable?.blank ?? true,
       term: memory.term,
       halfDone: memory.halfDone,
       nowMs: this.nowMs,

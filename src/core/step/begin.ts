@@ -38,6 +38,8 @@ export type Setup = {
   /** Of a witness: what it granted last. */
   readonly granted?: { readonly term: bigint; readonly site: number };
   readonly clocks?: LeaseClocks;
+  /** Of a witness: it has no memory of what it granted. */
+  readonly blank?: boolean;
   /** Id of the site to which this host gave the term that it remembers; 0 for none. */
   readonly givenSite?: number;
   /** Our site owned the term that this host remembers. */
@@ -209,6 +211,7 @@ function beginRight(setup: Setup, serviceMayRun: boolean) {
       renounced: null,
       witnessed: false,
       ripe: false,
+      granting: false,
       claimSerial: null,
       claimDurableMs: null,
     },
@@ -227,7 +230,7 @@ function beginRight(setup: Setup, serviceMayRun: boolean) {
     storingServing: false,
     storeFailedMs: null,
     granted,
-    isBlank: ownSite(config).role === "witness" && setup.term === null,
+    isBlank: ownSite(config).role === "witness" && (setup.blank ?? setup.term === null),
     grantStored: granted.term,
     watchdogFault: "",
     data: {},

@@ -2,6 +2,7 @@
 import { exitCodes } from "../base/exit-codes.ts";
 import { ownerOf } from "../decision.ts";
 import { siteOf } from "./holders.ts";
+import { isArmed } from "./issued.ts";
 import type { State, Step } from "./state.ts";
 import { endTakeover } from "./takeover-end.ts";
 import { raisedTerm } from "./term.ts";
@@ -20,7 +21,8 @@ export function learnTerm(state: State, term: bigint, from: string): Step {
   const { takeover, handover } = state;
   if (handover) return endHandover(learnt, term);
   // A hook that runs is awaited: what it began is undone when it ends (hookEnded).
-  if (!takeover || takeover.phase === "hook") return learnt;
+  // Under a lease there is no time for that: what was begun is stopped at once.
+  if (!takeover || (takeover.phase === "hook" && !isArmed(state))) return learnt;
   if (ownerOf(term) === state.ownSiteId && term < takeover.term) return learnt;
   const ended = endTakeover(
     learnt.state,

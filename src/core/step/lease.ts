@@ -78,9 +78,11 @@ export function heedGrant(state: State, peer: Peer): Step {
     : undefined;
   if (!beat) return { ...nothing, state: known };
   const anchorMs = Math.max(beat.atMs, state.lease.anchors[site] ?? Number.NEGATIVE_INFINITY);
+  const isLonger = state.config.timing.leaseMs > state.lease.limitMs;
   const lease: Lease = {
     ...known.lease,
-    anchors: { ...known.lease.anchors, [site]: anchorMs },
+    // A longer lease is in force for what was granted by the same times only.
+    anchors: { ...(isLonger ? {} : known.lease.anchors), [site]: anchorMs },
     limitMs: state.config.timing.leaseMs,
   };
   return guarded({ ...known, lease }, peer, (word.flags & recordFlags.renounced) !== 0);
@@ -91,7 +93,9 @@ function guarded(state: State, { host }: Peer, renounced: boolean): Step {
   const isWitness = state.config.sites.some(
     ({ name, role }) => name === host.site && role === "witness",
   );
-  const solo = isWitness ? state.lease.solo : renounced || (state.lease.solo && !isLive(state));
+  // Who cannot fence itself must not say that it goes by the lease.
+  const stays = !isLive(state) || state.watchdogFault !== "";
+  const solo = isWitness ? state.lease.solo : renounced || (state.lease.solo && stays);
   if (solo === state.lease.solo) return { state, actions: [], events: [] };
   const reason = solo
     ? `${host.site} renounced takeover in this term`

@@ -26,7 +26,8 @@ export const freeLock = (nowMs: number): SiteLock => ({
 
 /** The mirror on whose PVOL the claims stand; null where the site writes none. */
 export function lockMirror({ mirrors, self }: Config): string | null {
-  return mirrors.find(({ writer }) => writer === self.site)?.name ?? null;
+  const own = mirrors.filter(({ writer, witness }) => writer === self.site && !witness);
+  return (own.find(({ enabled }) => enabled) ?? own[0])?.name ?? null;
 }
 
 function rivals({ config }: State): readonly string[] {
@@ -134,6 +135,7 @@ export function seeLook(state: State, input: Extract<Input, { kind: "looked" }>)
     ...state.waiting,
     sinceMs: shortMs,
     guards: {},
+    granting: false,
     floorSerial: state.serial,
   };
   return told({ ...looked, waiting }, lock, "no other host of this site claims it");
@@ -146,6 +148,10 @@ export function settleLock(state: State): Step {
   const { lock } = state;
   if (lock.phase === "held" && !lockHeld(state)) {
     return released(state, "not renewed in time");
+  }
+  // Who cannot fence itself can neither serve nor take over: another host may.
+  if (state.watchdogFault !== "") {
+    return lock.phase === "free" ? nothing : released(state, "this host cannot fence itself");
   }
   if (lock.phase !== "free" || !lock.looked || state.nowMs < lock.backoffMs) return nothing;
   if (!state.selfEnabled || state.stopping || liveClaims(state).length > 0) return nothing;

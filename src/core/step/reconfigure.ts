@@ -233,10 +233,6 @@ export function reconfigured(state: State, staged: Staged): State {
     timingDigest,
     configDigest: digest,
     staged: null,
-    // Guards seen under other timings prove nothing of these.
-    waiting: { ...state.waiting, guards: {}, ripe: false },
-    // A longer lease is in force only once a grant by the same timings was had.
-    lease: { ...state.lease, limitMs: Math.min(state.lease.limitMs, config.timing.leaseMs) },
     paths,
     peers: fresh.peers.map((peer) => carriedPeer(state, peer)),
     pairs: own(state.pairs, named),

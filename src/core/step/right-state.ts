@@ -42,6 +42,8 @@ export type Waiting = {
   readonly renounced: string | null;
   /** The witness granted takeover in this term. */
   readonly witnessed: boolean;
+  /** Our echoes were grants since this host decides in this term: an owner knows our epoch. */
+  readonly granting: boolean;
   /** Every need is met: this site holds the exclusive right, if the verdict says eligible. */
   readonly ripe: boolean;
   /** Since when the witness is asked, as the serial of our first such record; null: it is not. */
@@ -89,6 +91,8 @@ export type Durable = {
   readonly grantedSite: number;
   /** This host gave the term to the site of that id; 0 where it did not. */
   readonly givenSite: number;
+  /** Of a witness: it does not know what it granted, and was not armed since. */
+  readonly blank: boolean;
 };
 
 /** In this order. */

@@ -46,7 +46,9 @@ export function heedOwner(state: State, { host, siteId, word, echo }: Peer): Sta
   const proves =
     echo?.incarnation === state.incarnation &&
     echo.writtenSerial === word.serial &&
-    echo.serial > waiting.floorSerial;
+    echo.serial > waiting.floorSerial &&
+    // Only to a decider: by its grants an owner knows whose word is void from now on.
+    grants(state);
   if (!proves || known === word.incarnation) return { ...state, waiting: heard };
   return { ...state, waiting: { ...heard, guards: { ...others, [host.name]: word.incarnation } } };
 }
@@ -138,8 +140,16 @@ export function needsOf(state: State): readonly Need[] {
   ];
 }
 
+/** Guards are proven by echoes of records that grant, from the first of them on. */
+function noteGranting(state: State): State {
+  const { waiting, serial } = state;
+  if (waiting.granting || !grants(state)) return state;
+  return { ...state, waiting: { ...waiting, granting: true, floorSerial: serial, guards: {} } };
+}
+
 /** Asks the witness, or ceases to; renounces, or ceases to; tells when the right is there. */
-export function settleStandby(state: State): Step {
+export function settleStandby(before: State): Step {
+  const state = isArmed(before) ? noteGranting(before) : before;
   const nothing: Step = { state, actions: [], events: [] };
   if (!isArmed(state) || isWitnessHost(state)) return nothing;
   const isStandby = state.role === "standby" && !ownsTerm(state) && state.takeover === null;
@@ -228,6 +238,8 @@ export function heedWitness(state: State, { host, word, echo }: Peer): State {
     echo.writtenSerial === word.serial &&
     echo.serial >= state.waiting.claimSerial;
   const ours = word.handoverTerm === state.term && word.handoverSite === state.ownSiteId;
-  if (!fresh || !ours || state.waiting.witnessed) return state;
-  return { ...state, waiting: { ...state.waiting, witnessed: true } };
+  // The newest word decides: a witness that says it no more may let the other site go on.
+  const witnessed = fresh && ours;
+  if (witnessed === state.waiting.witnessed) return state;
+  return { ...state, waiting: { ...state.waiting, witnessed } };
 }

@@ -63,7 +63,7 @@ function leasedGround(state: State, raised: bigint): Ground | Refusal {
     const message = "another host decides for this site, or none does yet; run it there, or wait";
     return { code: exitCodes.tryLater, message };
   }
-  if (state.config.policy === "witness" && !state.waiting.witnessed) {
+  if (needsOf(state).some(({ id, met }) => id === "witness" && !met)) {
     const message =
       "the witness has not granted it, so it may let the other site go on; it is asked when " +
       `nothing else is missing (\`mirrorbeat status\`); or ${attest}`;

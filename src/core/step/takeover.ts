@@ -136,6 +136,7 @@ function awaitLease(state: State): Step {
 
 /** A guarded host goes on only while its lease holds; an unguarded one may. */
 function leaseFault(state: State): string | null {
+  if (state.stopping) return "this agent is being stopped";
   if (!isArmed(state) || state.lease.solo) return null;
   return leaseLeftMs(state) > state.config.timing.stopMs
     ? null

@@ -18,6 +18,7 @@ export function durableOf(state: State, changed: Partial<Durable> = {}): Durable
     grantedTerm: granted.term,
     grantedSite: granted.site,
     givenSite: state.given === null ? 0 : (siteIdNamed(state, state.given.site) ?? 0),
+    blank: state.isBlank,
     ...changed,
   };
 }
@@ -40,6 +41,7 @@ export function inTerm(state: State, term: bigint): State {
     ...state.waiting,
     sinceMs: state.clocks.shortMs,
     guards: {},
+    granting: false,
     floorSerial: state.serial,
     renounced: null,
     witnessed: false,
