@@ -128,7 +128,7 @@ test("a device counts whole seconds: three of its time-outs and resets are two w
   const whole = (ms: number) => lease.replace("watchdog_ms = 10000", `watchdog_ms = ${ms}`);
   assert.is(good(whole(9000)).config.fencing.watchdogLimitMs, 5000);
   assert.is(good(whole(8999)).config.fencing.watchdogLimitMs, 4000);
-  assert.is(good(whole(3000)).config.fencing.watchdogLimitMs, 1000);
+  assert.is(good(whole(4500)).config.fencing.watchdogLimitMs, 2000);
   assert.equal(faultsOf(whole(1500)), [
     "/m.toml:21: fencing.watchdog_limit_ms: 0 is too short: two feedings take 750 ms; raise timing.watchdog_ms",
   ]);
