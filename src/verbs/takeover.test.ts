@@ -197,7 +197,7 @@ test("the old active site, frozen and continued, steps down and runs its hook", 
     assert.is(await termAt(world, "a1"), "514 b");
     assert.is((await world.status("b1")).role, "active");
     const { role, reason } = world.events("a1", "role").at(-1)?.fields ?? {};
-    assert.equal([role, reason], ["standby", "a higher term of another site was found"]);
+    assert.equal([role, reason], ["standby", "the service is stopped; the term is another site's"]);
   }));
 
 test("a returning production stays standby, also without its memory; the term outlives restarts", () =>
