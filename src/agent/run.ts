@@ -2,7 +2,6 @@
  * One agent from its start to its end: builds the real world around src/agent/agent.ts. Everything
  * that may block (standard error, journal, hooks, state file) is asynchronous and bounded.
  */
-import { unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Devices } from "../core/base/devices.ts";
 import { type Config, isLeased, type MirrorConfig, ownSite } from "../core/base/config.ts";
@@ -37,8 +36,9 @@ import { hookRunner } from "./hooks.ts";
 import { type LanSocket, openLanSocket } from "./lan-socket.ts";
 import { type Memory, memoryStore } from "./memory.ts";
 import { type MultipathWatch, multipathWatch, type WatchedDevice } from "./multipath-watch.ts";
-import { controlSocketName, pidFileName } from "./names.ts";
+import { controlSocketName } from "./names.ts";
 import { pairWatch, type PairQuery } from "./pairs.ts";
+import { removePid, writePid } from "./pid-file.ts";
 import { resignSuperblock } from "./resign.ts";
 import { pairChanger } from "./signal.ts";
 import type { Keyring } from "./seal.ts";
@@ -404,20 +404,4 @@ function answerLimitMs(config: Config): number {
   const { timing, hooks, takeover } = config;
   const steps = 8 * takeoverPublishLimitMs(timing) + 2 * hooks.limitMs + takeover.arbiterLimitMs;
   return steps + timing.takeoverWaitMs + 2 * dataTakeLimitMs(config) + flushMs;
-}
-
-function writePid(config: Config): void {
-  try {
-    writeFileSync(path.join(config.runFolder, pidFileName), `${process.pid}\n`, { mode: 0o644 });
-  } catch {
-    // The lock tells that an agent runs; the pid is a convenience for init scripts.
-  }
-}
-
-function removePid(config: Config): void {
-  try {
-    unlinkSync(path.join(config.runFolder, pidFileName));
-  } catch {
-    // it was not written, or is gone
-  }
 }
