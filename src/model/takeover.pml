@@ -197,7 +197,11 @@ inline begin(i) {
 
 inline raise(i) {
   MARK(E_RAISE, i, next(term[i], i));
-  term[i] = next(term[i], i); lease[i] = NONE; quiesced[i] = 0; seenQuiesced[i] = 0;
+  term[i] = next(term[i], i);
+#ifndef TERMLEASE
+  lease[i] = NONE;
+#endif
+  quiesced[i] = 0; seenQuiesced[i] = 0;
 #ifndef GUARDTERM
   seenGuard[i] = 0;
 #endif
@@ -215,7 +219,11 @@ inline read(i) {
      :: else
   fi;
   if :: step[i] == 0 && !owns(i) -> wait[i] = 0 :: else fi;
+#ifdef TERMLEASE
+  if :: owns(i) -> accept(i)
+#else
   if :: sentTerm[other(i)] == term[i] && owns(i) -> accept(i)
+#endif
      :: sentTerm[other(i)] == term[i] && !owns(i) -> observe(i)
      :: else
   fi;

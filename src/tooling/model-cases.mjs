@@ -81,6 +81,13 @@ export const cases = [
   mistake("reached: deciders", deciders, { ...locks, REACH: true }),
   mistake("reached: several hosts", hosts, { REACH: true }),
 
+  // A mistake elsewhere; here each way to a new term leads through a stop or a whole wait.
+  must(
+    "lease kept over terms",
+    two,
+    { CMAX: 3, NORENOUNCE: true, NOFORCE: true, TERMLEASE: true },
+    { full: true },
+  ),
   must("deciders of one site", deciders, locks, { full: true }),
   must("witness that may forget", witness, {}, { full: true }),
   must("two sites, renouncing", two, { CMAX: 1 }, { full: true }),
