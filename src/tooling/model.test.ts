@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { World } from "../testing/core-world.ts";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "mirrorbeat-model-test-"));
 
@@ -17,6 +18,7 @@ function evaluate(lines: string): unknown {
   const imports =
     `import { judge, missingProgram, searchCase } from ${at("model-run.mjs")};\n` +
     `import { parseTrace, replay, traceTable } from ${at("model-replay.mjs")};\n` +
+    `import { traceOf } from ${at("campaign/traces.mjs")};\n` +
     `const limits = { scratch: ${JSON.stringify(folder)}, memoryMib: 500, limitSeconds: 100 };\n` +
     'const world = { sites: ["tokyo", "osaka"], owner: "tokyo", counter: 1 };\n' +
     "const trace = (list) => list.map(([site, event, term], at) => ({ at, site, event, term }));\n";
@@ -112,6 +114,61 @@ searching("a handover gives the term away; the giver does not serve again in it"
       await replay(trace(${backwards}), world, limits)];`),
     [{ accepted: true }, { accepted: false, after: 4 }],
   );
+});
+
+/** What two sites of one host each told after they came to rest, in virtual time. */
+function simulated(faults: (world: World) => void): unknown[] {
+  const one = {
+    tokyo: ["tokyo-1"],
+    osaka: ["osaka-1"],
+    policy: "lease",
+    takeoverHook: true,
+  } as const;
+  const world = new World(one);
+  world.run(20_000);
+  world.agent("tokyo-1").serves(true);
+  const fromMs = world.nowMs;
+  faults(world);
+  return [...world.agents.values()].flatMap(({ name, told }) =>
+    told
+      .filter(({ atMs }) => atMs >= fromMs)
+      .map(({ atMs, event: { ev, fields } }) => {
+        const texts = Object.entries(fields).map(([key, value]) => [key, String(value)]);
+        const site = name.slice(0, name.indexOf("-"));
+        return { site, wallMs: atMs, ev, ...Object.fromEntries(texts) };
+      }),
+  );
+}
+
+searching("what the core does in virtual time, the model can do too", () => {
+  const cutAll = (world: World, cut: boolean): void => {
+    world.cut(cut);
+    for (const link of ["east", "west"]) world.link(link, !cut);
+  };
+  const runs = [
+    simulated((world) => {
+      cutAll(world, true);
+      world.run(40_000);
+      cutAll(world, false);
+      world.run(20_000);
+    }),
+    simulated((world) => {
+      world.input("tokyo-1", { kind: "switchover", id: 1, to: "osaka", repair: false } as never);
+      world.run(30_000);
+      world.input("osaka-1", { kind: "switchover", id: 2, to: "tokyo", repair: false } as never);
+      world.run(30_000);
+    }),
+  ];
+  for (const lines of runs) {
+    const found = evaluate(`
+      const events = traceOf(${JSON.stringify(lines)}, "tokyo", { tokyo: 257, osaka: 257 });
+      return { ...(await replay(events, world, limits)), events: events.length };`) as {
+      accepted: boolean;
+      events: number;
+    };
+    assert.ok(found.accepted, JSON.stringify(found));
+    assert.ok(found.events >= 6, "and it was more than nothing");
+  }
 });
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
