@@ -131,6 +131,12 @@ async function inTime(work: Promise<boolean>): Promise<boolean> {
   return done;
 }
 
+/** Left out at a first start: what a host without a memory did before is not known to be stopped. */
+function servingBefore({ bootId: boot, serving, halfDone }: Memory): { serving?: boolean } {
+  // A start hook that was under way may have started it.
+  return boot === "" ? {} : { serving: serving || halfDone };
+}
+
 /** The incarnation is durable before anything is written in it; a full disk must not stop the beat. */
 async function beginDurably(
   options: RunOptions,
@@ -150,8 +156,7 @@ async function beginDurably(
     bootId: bootId(),
     term: ready.term,
     halfDone: ready.memory.halfDone && ready.term === ready.memory.term,
-    // A start hook that was under way may have started it.
-    serving: ready.memory.serving || ready.memory.halfDone,
+    ...servingBefore(ready.memory),
     blank: ready.memory.blank,
     sameBoot: ready.memory.bootId === "" || ready.memory.bootId === bootId(),
     granted: { term: ready.memory.grantedTerm, site: ready.memory.grantedSite },
