@@ -54,6 +54,12 @@ export function dataFault(state: State): string | null {
   return null;
 }
 
+/** Words for groups of which nothing is amiss. */
+export function dataWellText({ config }: State): string {
+  const names = config.dataGroups.map(({ name }) => name);
+  return names.length === 0 ? "no data groups are configured" : `${names.join(", ")} in order`;
+}
+
 /** Every host of the owner that tells of the group must tell of it well, and one must. */
 function toldFault(state: State, id: number): string | null {
   const { rpoMaxMs } = state.config.takeover;

@@ -9,9 +9,7 @@ import { exitCodes, type ExitCode } from "../base/exit-codes.ts";
 import { takeoverPublishLimitMs, unjudgedLimitMs } from "../base/timing.ts";
 import { nextTerm } from "../decision.ts";
 import { roles } from "../sector/layout.ts";
-import { dataState } from "./data.ts";
 import { confirms, ownsTerm, possibleHolders, siteOf } from "./holders.ts";
-import { isArmed } from "./issued.ts";
 import { hasRight } from "./lease.ts";
 import type { Handover, HandoverPhase } from "./right-state.ts";
 import { serviceStopped } from "./role.ts";
@@ -317,12 +315,3 @@ export function settleGiven(state: State): State {
   );
   return taken || given.term !== state.term ? { ...state, given: null } : state;
 }
-
-/** Data groups that would hold a switch-over up now; for people. */
-export function dataNotWhole(state: State): readonly string[] {
-  return state.config.dataGroups
-    .filter(({ name }) => dataState(state, name) !== "paired")
-    .map(({ name }) => `${name} is ${dataState(state, name)}`);
-}
-
-export const isGiving = (state: State): boolean => state.handover !== null && isArmed(state);

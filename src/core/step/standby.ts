@@ -5,11 +5,10 @@
 import type { CoreEvent } from "../base/event.ts";
 import { ownerOf } from "../decision.ts";
 import { recordFlags, states } from "../sector/layout.ts";
-import { dataFault } from "./data.ts";
+import { dataFault, dataWellText } from "./data.ts";
 import { ownerHosts, ownsTerm, siteOf } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { claimsLock, lockHeld, needsLock } from "./lock.ts";
-import { recordPairs } from "./need-text.ts";
 import { claimLeftMs, hasWitnessVolumes } from "./witness-volume.ts";
 import { isAlive } from "../verdict.ts";
 import type { Waiting } from "./right-state.ts";
@@ -129,7 +128,7 @@ export function needsOf(state: State): readonly Need[] {
       met: left.length === 0,
       text: left.length === 0 ? "none left in order" : `${left.join(", ")} left in order: planned`,
     },
-    { id: "data", met: data === null, text: data ?? recordPairs(state) },
+    { id: "data", met: data === null, text: data ?? dataWellText(state) },
     {
       id: "watchdog",
       met: state.watchdogFault === "",

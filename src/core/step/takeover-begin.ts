@@ -231,10 +231,3 @@ export function receive(state: State, go: (state: State) => Step): Step {
     events: [toldTakeover("term received", { term: state.term })],
   };
 }
-
-/** What the arbiter outside said. */
-export function arbiterAnswered(state: State, input: Extract<Input, { kind: "arbiter" }>): State {
-  if (input.term !== state.term) return { ...state, arbiter: { ...state.arbiter, asking: false } };
-  const { answer, detail } = input;
-  return { ...state, arbiter: { answer, detail, askedMs: state.nowMs, asking: false } };
-}

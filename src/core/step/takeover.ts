@@ -8,7 +8,7 @@ import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
 import { ownSite } from "../base/config.ts";
 import { ownerOf } from "../decision.ts";
-import { ownsTerm, possibleHolders } from "./holders.ts";
+import { possibleHolders } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { leaseLeftMs } from "./lease.ts";
 import { overtakenText } from "./learn.ts";
@@ -278,6 +278,3 @@ function expired(state: State, { phase }: Takeover): Step {
   const ended = endTakeover({ ...state, lease }, exitCodes.indeterminate, message, "not published");
   return halted(ended, message);
 }
-
-/** Whether the term is ours at all when a takeover ended half-way. */
-export const isHalfway = (state: State): boolean => ownsTerm(state) && state.halfDone;
