@@ -142,6 +142,8 @@ test("two mirrors side by side: one cut is named, and changes no verdict", () =>
     const fromMs = performance.now();
     await world.copier("a-b2", "cut");
     await untilPath(world, "b1", "a1", "a-b2", "stale");
+    // Status is answered at once; the same change is told on a pipe, and may come after it.
+    await world.until("b1 tells of it", () => world.events("b1", "path", fromMs).length > 0);
     const told = world.events("b1", "path", fromMs).at(-1)?.fields;
     assert.equal([told?.["path"], told?.["state"]], ["a-b2", "stale"]);
     assert.is(world.row("b1", "a"), "1");
