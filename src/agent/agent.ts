@@ -33,8 +33,9 @@ import type { PairWatch } from "./pairs.ts";
 import { type Publish, publishRecord } from "./publisher.ts";
 import { runSchedule, type Schedule } from "./schedule.ts";
 import type { Writer } from "./seal.ts";
-import type { Ready } from "./startup.ts";
+import type { Ready } from "./gather.ts";
 import type { Poll } from "./svol.ts";
+import { inTime, pauseBy } from "./timers.ts";
 import type { Answer, World } from "./world.ts";
 
 /** Marks and switches are kept now and then; terms and incarnations at once. */
@@ -118,14 +119,15 @@ export class Agent {
 
   private startSchedule(): Schedule {
     const { timing } = this.config;
-    return runSchedule(this.world.clock.nowMs, [
+    const tasks = [
       { periodMs: timing.intervalMs, run: () => this.beat() },
       { periodMs: timing.pollMs, run: () => this.poll() },
       { periodMs: timing.pairPollMs, run: () => this.pairs.queryAll() },
       { periodMs: timing.pairPollMs, run: () => this.data.queryAll() },
       { periodMs: probeMs, run: () => this.probe() },
       { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
-    ]);
+    ];
+    return runSchedule(this.world.clock.nowMs, tasks, this.world.timers);
   }
 
   /** The core goes by another configuration from now on; the first beat by it goes out at once. */
@@ -159,8 +161,10 @@ export class Agent {
     const { clocks } = this.world;
     // Read now: after what the input tells of, so that a wait never counts from too early.
     const input = clocks === null ? told : { ...told, clocks: clocks() };
-    const { state, actions, events } = step(this.current, input);
+    const before = this.current;
+    const { state, actions, events } = step(before, input);
     this.current = state;
+    this.world.onStep?.(before, input, state, actions);
     // Before the actions: a service that is started, or let in, is fenced from its first moment on.
     if (clocks !== null && watchdogWish(state) === "feed") this.world.fence.arm();
     for (const event of events) this.world.tell(event);
@@ -210,7 +214,8 @@ export class Agent {
   private async openVolume(mirror: string): Promise<void> {
     const end = this.readers[mirror] ?? this.writers[mirror];
     const { config, incarnation } = this.current;
-    const found = await openToInstall(config, this.ready, incarnation, mirror, end);
+    const pause = pauseBy(this.world.timers);
+    const found = await openToInstall(config, this.ready, pause, incarnation, mirror, end);
     this.apply({ kind: "volume-opened", ...this.times(), mirror, ...found });
   }
 
@@ -278,9 +283,8 @@ export class Agent {
     this.planExtraPoll(networkPath, () => this.drainSoon());
   }
 
-  /** Sockets are read after timers and before immediates: an immediate finds all that has come. */
   private drainSoon(): void {
-    setImmediate(() => this.drain());
+    this.world.timers.soon(() => this.drain());
   }
 
   private planExtraPoll(path: string, run: () => void): void {
@@ -348,7 +352,7 @@ export class Agent {
   private async serviceStopped(limitMs: number): Promise<void> {
     const endMs = this.nowMs() + limitMs;
     while (this.current.serviceMayRun && this.nowMs() < endMs) {
-      await new Promise((resolve) => setTimeout(resolve, stopLookMs));
+      await pauseBy(this.world.timers)(stopLookMs);
     }
   }
 
@@ -404,11 +408,7 @@ export class Agent {
     this.world.fence.end(isArmed && this.current.serviceMayRun ? "starve" : "off");
     const last = this.applyAndWait({ kind: "beat", ...this.beatFacts() });
     const stored = this.world.store(this.memory());
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise((resolve) => {
-      timer = setTimeout(resolve, limitMs);
-    });
-    await Promise.race([Promise.all([last, stored]), limit]);
-    clearTimeout(timer);
+    const done = Promise.all([last, stored]).then(() => true);
+    await inTime(this.world.timers, done, limitMs);
   }
 }

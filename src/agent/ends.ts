@@ -7,7 +7,7 @@ import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import { MirrorOut } from "./mirror-out.ts";
 import type { Writer } from "./seal.ts";
 import { slotsOf } from "./slot-survey.ts";
-import { openerFor, type OwnVolume, type PeerVolume, type Ready } from "./startup.ts";
+import { openerFor, type OwnVolume, type PeerVolume, type Ready } from "./gather.ts";
 import { Reader } from "./svol.ts";
 
 export type EndsContext = {

@@ -17,6 +17,7 @@ import { feedPeriodMs } from "../core/base/lease-timing.ts";
 import { sendUnixDatagram } from "../device/unix-datagram.ts";
 import { openWatchdog, type Watchdog, type WatchdogOpened } from "../device/watchdog.ts";
 import { type ServiceManager, serviceManagerOf } from "../host/service-manager.ts";
+import { realTimers, type Timers } from "./timers.ts";
 
 /** "off": not needed. "starve": this host must not be kept alive. */
 export type Feeding = "off" | "feed" | "starve";
@@ -27,6 +28,7 @@ export type FenceParts = {
   readonly tell: (event: CoreEvent) => void;
   /** CLOCK_MONOTONIC. */
   readonly nowMs: () => number;
+  readonly timers?: Timers;
   /** For tests. */
   readonly open?: (path: string, limitMs: number) => WatchdogOpened;
   readonly service?: ServiceManager | null;
@@ -50,7 +52,7 @@ export class Fence {
   private watchdog: Watchdog | null = null;
   private wished: Feeding = "off";
   private mayFeed: () => Feeding = () => "off";
-  private timer: NodeJS.Timeout | null = null;
+  private cancel: (() => void) | null = null;
   /** When it was last fed, or opened. */
   private fedMs = 0;
   private openFault: string | null = null;
@@ -91,7 +93,7 @@ export class Fence {
   /** Ticks from now on; `mayFeed` is the core's answer from its state and a fresh clock. */
   start(mayFeed: () => Feeding): void {
     this.mayFeed = mayFeed;
-    this.timer ??= setInterval(() => this.tick(), this.periodMs);
+    if (this.cancel === null) this.tickAfter(this.periodMs);
   }
 
   /** This host may serve from now on: its watchdog runs before anything that serves is begun. */
@@ -120,10 +122,20 @@ export class Fence {
    * in need of a lease. "starve" leaves it armed: this host resets.
    */
   end(next: "off" | "starve"): void {
-    if (this.timer) clearInterval(this.timer);
-    this.timer = null;
+    this.cancel?.();
+    this.cancel = null;
     this.tellService(this.service?.stopping() ?? null);
     if (next === "off") this.disarm();
+  }
+
+  /** The next one is asked for before anything else is done: whatever fails, it comes. */
+  private tickAfter(ms: number): void {
+    const { nowMs, timers = realTimers } = this.parts;
+    const dueMs = nowMs() + ms;
+    this.cancel = timers.after(ms, () => {
+      this.tickAfter(Math.max(1, this.periodMs - ((nowMs() - dueMs) % this.periodMs)));
+      this.tick();
+    });
   }
 
   private tick(): void {

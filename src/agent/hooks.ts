@@ -5,7 +5,7 @@
  */
 import type { Config } from "../core/base/config.ts";
 import type { Action } from "../core/step/state.ts";
-import { realClock } from "../host/clock.ts";
+import { type Clock, realClock } from "../host/clock.ts";
 import { runHook } from "../host/hook.ts";
 import type { Voice } from "./voice.ts";
 
@@ -17,14 +17,21 @@ type Job = {
 };
 type Queue = (action: Job["action"], done: Job["done"]) => void;
 
-export function hookRunner(config: Config, tell: Voice["tell"]): Queue {
-  const service = hookQueue(config, tell);
-  const verdict = hookQueue(config, tell);
+/** What runs a program, and knows the time. */
+export type HookTools = { readonly run: typeof runHook; readonly wallNs: Clock["wallNs"] };
+
+export function hookRunner(
+  config: Config,
+  tell: Voice["tell"],
+  tools: HookTools = { run: runHook, wallNs: realClock.wallNs },
+): Queue {
+  const service = hookQueue(config, tell, tools);
+  const verdict = hookQueue(config, tell, tools);
   return (action, done) => (action.hook === "verdict" ? verdict : service)(action, done);
 }
 
 /** When too many wait, the oldest is dropped and said so. */
-function hookQueue(config: Config, tell: Voice["tell"]): Queue {
+function hookQueue(config: Config, tell: Voice["tell"], { run, wallNs }: HookTools): Queue {
   const waiting: Job[] = [];
   let running = false;
   /** Cuts a start of the service short: a stop must not wait for its end. */
@@ -50,7 +57,7 @@ function hookQueue(config: Config, tell: Voice["tell"]): Queue {
         MIRRORBEAT_HOST: config.self.host,
         MIRRORBEAT_TERM: String(facts.term),
         MIRRORBEAT_REASON: facts.reason,
-        MIRRORBEAT_TIMESTAMP_EPOCH: String(realClock.wallNs() / 1_000_000_000n),
+        MIRRORBEAT_TIMESTAMP_EPOCH: String(wallNs() / 1_000_000_000n),
       };
       const args = [
         "GROUP",
@@ -60,7 +67,7 @@ function hookQueue(config: Config, tell: Voice["tell"]): Queue {
       ];
       starting = action.hook === "takeover" ? new AbortController() : null;
       const { limitMs } = config.hooks;
-      const result = await runHook([...command, ...args], env, limitMs, starting?.signal);
+      const result = await run([...command, ...args], env, limitMs, starting?.signal);
       starting = null;
       done(result.ok, result.detail);
     }

@@ -5,7 +5,7 @@ import type { HeartbeatRecord } from "../core/sector/layout.ts";
 import type { Volume } from "../volume/open.ts";
 import type { MirrorOut } from "./mirror-out.ts";
 import { ownSlotInUse } from "./slot-survey.ts";
-import { capacityFault, type Ready } from "./startup.ts";
+import { capacityFault, type Ready } from "./gather.ts";
 import type { Reader } from "./svol.ts";
 
 type End = { readonly volume: Volume | null; openNow(): Promise<string | null> };
@@ -14,6 +14,7 @@ type End = { readonly volume: Volume | null; openNow(): Promise<string | null> }
 export async function openToInstall(
   config: Config,
   ready: Ready,
+  pause: (ms: number) => Promise<void>,
   incarnation: bigint,
   mirror: string,
   end: End | undefined,
@@ -27,7 +28,9 @@ export async function openToInstall(
   const room = capacityFault(config, configured, volume);
   if (room) return { volumeId, fault: room.message };
   const writes = configured.writer === config.self.site;
-  const inUse = writes ? await ownSlotInUse(config, ready, volume, incarnation) : null;
+  const inUse = writes
+    ? await ownSlotInUse(config, { ...ready, pause }, volume, incarnation)
+    : null;
   return { volumeId, fault: inUse?.message ?? "" };
 }
 

@@ -11,7 +11,7 @@ import type { BlockIo } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
 import { SlotWriter, type WriteEnd } from "./pvol.ts";
 import type { EchoSet, Keyring, Writer } from "./seal.ts";
-import type { OwnVolume } from "./startup.ts";
+import type { OwnVolume } from "./gather.ts";
 import { Reader } from "./svol.ts";
 
 export type MirrorOutOptions = {

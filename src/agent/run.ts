@@ -4,10 +4,9 @@
  */
 import path from "node:path";
 import type { Devices } from "../core/base/devices.ts";
-import { type Config, isLeased, type MirrorConfig, ownSite } from "../core/base/config.ts";
+import { type Config, isLeased, type MirrorConfig } from "../core/base/config.ts";
 import { type ExitCode, exitCodes, type Refusal } from "../core/base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../core/base/timing.ts";
-import { ownerOf } from "../core/decision.ts";
 import { keyRingOf } from "../core/sector/key-ring.ts";
 import { timingDigestOf } from "../core/sector/timing-digest.ts";
 import { begin } from "../core/step/begin.ts";
@@ -42,8 +41,11 @@ import { removePid, writePid } from "./pid-file.ts";
 import { resignSuperblock } from "./resign.ts";
 import { pairChanger } from "./signal.ts";
 import type { Keyring } from "./seal.ts";
-import { type Ready, startUp } from "./startup.ts";
+import { setupOf } from "./setup.ts";
+import type { Ready } from "./gather.ts";
+import { startUp } from "./startup.ts";
 import { stateFile } from "./state-file.ts";
+import { inTime, pauseBy, realTimers } from "./timers.ts";
 import { type Voice, voiceOf } from "./voice.ts";
 
 export type RunOptions = {
@@ -116,27 +118,6 @@ function stagedFrom(file: string, options: RunOptions, io: Ready["io"]): Staged 
 
 type End = { readonly code: ExitCode; readonly refusal: Refusal | null };
 
-function remembersOwning(config: Config, term: bigint | null): boolean {
-  return term !== null && ownerOf(term) === ownSite(config).id;
-}
-
-/** False where it is not done in time: a hung local disk must not keep the first beat for ever. */
-async function inTime(work: Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), storeLimitMs);
-  });
-  const done = await Promise.race([work, limit]);
-  clearTimeout(timer);
-  return done;
-}
-
-/** Left out at a first start: what a host without a memory did before is not known to be stopped. */
-function servingBefore({ bootId: boot, serving, halfDone }: Memory): { serving?: boolean } {
-  // A start hook that was under way may have started it.
-  return boot === "" ? {} : { serving: serving || halfDone };
-}
-
 /** The incarnation is durable before anything is written in it; a full disk must not stop the beat. */
 async function beginDurably(
   options: RunOptions,
@@ -147,30 +128,13 @@ async function beginDurably(
   clocks: World["clocks"],
 ): Promise<State> {
   const { config } = options;
-  const state = begin({
-    config,
-    timingDigest: timingDigestOf(config, (bytes) => ready.io.crc32c(bytes)),
-    keyRing: keyRingOf(ready.keys.ids(), (bytes) => ready.io.crc32c(bytes)),
-    configDigest: ready.io.crc32c(sharedConfigBytes(config)),
-    incarnation: ready.incarnation,
-    bootId: bootId(),
-    term: ready.term,
-    halfDone: ready.memory.halfDone && ready.term === ready.memory.term,
-    ...servingBefore(ready.memory),
-    blank: ready.memory.blank,
-    sameBoot: ready.memory.bootId === "" || ready.memory.bootId === bootId(),
-    granted: { term: ready.memory.grantedTerm, site: ready.memory.grantedSite },
-    givenSite: ready.term === ready.memory.term ? ready.memory.givenSite : 0,
-    ...(clocks === null ? {} : { clocks: clocks() }),
-    wasOwner: remembersOwning(config, ready.memory.term),
-    nowMs: realClock.nowMs(),
-    marks: ready.memory.marks,
-    switches: ready.memory.switches,
-    devices: ready.devices,
-  });
+  const boot = bootId();
+  const times = { nowMs: realClock.nowMs(), clocks: clocks === null ? null : clocks() };
+  const state = begin(setupOf(config, ready, boot, times));
   const { incarnation } = ready;
-  const memory = { ...ready.memory, bootId: bootId(), ...durableOf(state) };
-  const kept = await inTime(store({ ...memory, incarnation }));
+  const memory = { ...ready.memory, bootId: boot, ...durableOf(state) };
+  // A hung local disk must not keep the first beat for ever.
+  const kept = await inTime(realTimers, store({ ...memory, incarnation }), storeLimitMs);
   const { host, site } = config.self;
   const { engine, engineRefusal } = ready.io;
   const who = { host, site, role: state.role, term: state.term, incarnation };
@@ -220,15 +184,18 @@ export async function runAgent(options: RunOptions): Promise<End> {
   const tools = dataTools(ready.io, realClock.nowMs, () => ready.io.clocks().boottimeNs);
   const { fencing, timing } = config;
   const fence = new Fence({ config: fencing, timing, tell: voice.tell, nowMs: realClock.nowMs });
+  const pause = pauseBy(realTimers);
   const world: World = {
     clock: realClock,
+    timers: realTimers,
     nonce: nonceSource(),
     tell: voice.tell,
     store,
     storeDevices,
     endpoint: () => lan.current,
     pairs: (now, onInput) => {
-      const change = pairChanger((mirror) => providers.get(mirror)?.opened, onInput);
+      const clock = { nowMs: realClock.nowMs, pause };
+      const change = pairChanger((mirror) => providers.get(mirror)?.opened, onInput, clock);
       return pairWatch(now, pairQueries(now, providers), onInput, change);
     },
     clocks,

@@ -3,6 +3,8 @@
  * periods that were missed are skipped, not made up for. One timer serves all tasks, so tasks that
  * are due together share one wake-up.
  */
+import { realTimers, type Timers } from "./timers.ts";
+
 export type Task = {
   readonly periodMs: number;
   readonly run: () => void;
@@ -17,11 +19,15 @@ export type Schedule = {
 /** Timers have a resolution of a millisecond and may fire a little early. */
 const earlyMs = 0.8;
 
-export function runSchedule(nowMs: () => number, tasks: readonly Task[]): Schedule {
+export function runSchedule(
+  nowMs: () => number,
+  tasks: readonly Task[],
+  timers: Timers = realTimers,
+): Schedule {
   const startMs = nowMs();
   const due = tasks.map((task) => ({ ...task, atMs: startMs }));
   const single = new Map<string, { atMs: number; run: () => void }>();
-  let timer: NodeJS.Timeout | null = null;
+  let cancel = (): void => undefined;
   let stopped = false;
 
   let armedMs = Number.POSITIVE_INFINITY;
@@ -49,10 +55,10 @@ export function runSchedule(nowMs: () => number, tasks: readonly Task[]): Schedu
     let next = Number.POSITIVE_INFINITY;
     for (const { atMs } of due) if (atMs < next) next = atMs;
     for (const { atMs } of single.values()) if (atMs < next) next = atMs;
-    if (timer) clearTimeout(timer);
+    cancel();
     armedMs = next;
     // Rounded up: a timer that fires a little early is a wake-up for nothing.
-    timer = setTimeout(fire, Math.max(0, Math.ceil(next - nowMs())));
+    cancel = timers.after(Math.max(0, Math.ceil(next - nowMs())), fire);
   };
   /** Armed before anything runs: the run-time counts from when this round began. */
   const fire = (): void => {
@@ -63,7 +69,7 @@ export function runSchedule(nowMs: () => number, tasks: readonly Task[]): Schedu
   };
 
   // The first round runs at once: a heartbeat should not wait for a timer.
-  setImmediate(fire);
+  timers.soon(fire);
   return {
     once(name, atMs, run) {
       const known = single.get(name);
@@ -73,7 +79,7 @@ export function runSchedule(nowMs: () => number, tasks: readonly Task[]): Schedu
     },
     stop() {
       stopped = true;
-      if (timer) clearTimeout(timer);
+      cancel();
     },
   };
 }

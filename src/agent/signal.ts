@@ -4,32 +4,34 @@
  * it told by the pair's state. Every change is reported, within the deadlines of the provider.
  */
 import type { ChangePair, PairChangedInput } from "../core/step/signal-state.ts";
-import { realClock } from "../host/clock.ts";
 import { changePair, type Outcome } from "../remotecopy/change.ts";
+import type { Clock } from "./data-look.ts";
 import type { OpenPair } from "../remotecopy/open-provider.ts";
 
 /** undefined where the mirror has no provider here. */
 export type PairOf = (mirror: string) => Promise<OpenPair | null> | undefined;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 function isGone({ after }: Outcome): boolean {
   return after?.ok === true && after.local.state === "simplex";
 }
 
-async function changed(pairOf: PairOf, action: ChangePair): Promise<PairChangedInput> {
+async function changed(
+  pairOf: PairOf,
+  { nowMs, pause }: Clock,
+  action: ChangePair,
+): Promise<PairChangedInput> {
   const { mirror, verb } = action;
   const input = (
     rest: Pick<PairChangedInput, "outcome" | "gone" | "message">,
   ): PairChangedInput => {
-    return { kind: "pair-changed", nowMs: realClock.nowMs(), mirror, verb, ...rest };
+    return { kind: "pair-changed", nowMs: nowMs(), mirror, verb, ...rest };
   };
   const pair = await pairOf(mirror);
   if (!pair) return input({ outcome: "refused", gone: false, message: "no provider" });
   const { provider, expected, queryLimitMs, changeLimitMs } = pair;
   const outcome = await changePair(provider, verb, {
     expected, force: false, dryRun: false, queryLimitMs, changeLimitMs,
-    nowMs: realClock.nowMs, pause,
+    nowMs, pause,
   }); // biome-ignore format: a list
   return input({ outcome: outcome.kind, gone: isGone(outcome), message: outcome.message });
 }
@@ -37,6 +39,7 @@ async function changed(pairOf: PairOf, action: ChangePair): Promise<PairChangedI
 export function pairChanger(
   pairOf: PairOf,
   onInput: (input: PairChangedInput) => void,
+  clock: Clock,
 ): (action: ChangePair) => void {
-  return (action) => void changed(pairOf, action).then(onInput);
+  return (action) => void changed(pairOf, clock, action).then(onInput);
 }

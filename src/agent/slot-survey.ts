@@ -16,6 +16,12 @@ const readDeadlineMs = 2000;
 export const slotsOf = (hosts: readonly HostConfig[]): number =>
   Math.max(...hosts.map((host) => host.slot)) + 1;
 
+export type SurveyTools = {
+  readonly io: BlockIo;
+  readonly keys: Keyring;
+  readonly pause: (ms: number) => Promise<void>;
+};
+
 type Survey = {
   /** Why nothing could be read; null where it was read. */
   readonly fault: string | null;
@@ -64,11 +70,10 @@ export async function survey(
  * last run wrote is not watched for a while, whatever incarnation another host claims to have.
  */
 export async function slotInUse(
-  io: BlockIo,
+  { io, keys, pause }: SurveyTools,
   volume: Volume,
   siteId: number,
   slots: number,
-  keys: Keyring,
   self: HostConfig,
   known: HeartbeatRecord,
   memory: Memory,
@@ -78,7 +83,7 @@ export async function slotInUse(
   const lastRun = known.hostName === self.name && known.incarnation === memory.incarnation;
   if (ended || lastRun) return null;
   const waitMs = Math.min(10_000, 2 * known.intervalMs + 500);
-  await new Promise((resolve) => setTimeout(resolve, waitMs));
+  await pause(waitMs);
   const again = await survey(io, volume, siteId, slots, keys, slot, true);
   const now = again.records.find((record) => record.slot === slot);
   if (!now || comparePositions(now, known) <= 0) return null;
@@ -91,7 +96,7 @@ export async function slotInUse(
 /** For a PVOL that was not in use at the start of this agent: does another host beat in our slot? */
 export async function ownSlotInUse(
   config: Config,
-  { io, keys }: { readonly io: BlockIo; readonly keys: Keyring },
+  tools: SurveyTools,
   volume: Volume,
   /** Of this very run: its own records are no other's. */
   incarnation: bigint,
@@ -99,10 +104,11 @@ export async function ownSlotInUse(
   const self = ownHost(config);
   const site = ownSite(config);
   const slots = slotsOf(site.hosts);
+  const { io, keys } = tools;
   const found = await survey(io, volume, site.id, slots, keys, self.slot, true);
   if (found.fault !== null) return { code: exitCodes.tryLater, message: found.fault };
   const last = found.records.find((record) => record.slot === self.slot);
   if (!last) return null;
   const thisRun = { ...emptyMemory, incarnation };
-  return slotInUse(io, volume, site.id, slots, keys, self, last, thisRun);
+  return slotInUse(tools, volume, site.id, slots, self, last, thisRun);
 }

@@ -4,7 +4,7 @@ import type { Devices } from "../core/base/devices.ts";
 import type { CoreEvent } from "../core/base/event.ts";
 import type { ExitCode } from "../core/base/exit-codes.ts";
 import type { LeaseClocks } from "../core/step/right-state.ts";
-import type { Action, Input } from "../core/step/state.ts";
+import type { Action, Input, State } from "../core/step/state.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Endpoint } from "../network/endpoint.ts";
 import type { DataPairs } from "./data-pairs.ts";
@@ -12,10 +12,12 @@ import type { Fence } from "./fence.ts";
 import type { Memory } from "./memory.ts";
 import type { AskArbiter } from "./outside.ts";
 import type { PairWatch } from "./pairs.ts";
+import type { Timers } from "./timers.ts";
 
 /** What the agent needs of the world beside its volumes. */
 export type World = {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly nonce: () => bigint;
   readonly tell: (event: CoreEvent) => void;
   readonly store: (memory: Memory) => Promise<boolean>;
@@ -32,6 +34,8 @@ export type World = {
     action: Extract<Action, { kind: "run-hook" }>,
     done: (ok: boolean, detail: string) => void,
   ) => void;
+  /** Told of each step, before its actions are carried out; for a simulation. */
+  readonly onStep?: (before: State, input: Input, after: State, actions: readonly Action[]) => void;
   /** Our slot is written by another: this agent must end. */
   readonly onSlotLost: (detail: string) => void;
 };
