@@ -126,8 +126,9 @@ async function zero(transfers: Transfers, { first, count }: Extent): Promise<Ref
   return null;
 }
 
-function newSuperblock(
-  geometry: Geometry,
+/** The superblock that formatting writes. */
+export function newSuperblock(
+  geometry: Pick<Geometry, "kind" | "logicalBytes">,
   wish: FormatWish,
   plan: VolumePlan,
   seal: FormatSeal,

@@ -5,6 +5,7 @@
  * Times are milliseconds. Names are lower-case ASCII, 1 to 15 characters (they are written into
  * 16-byte fields of the records).
  */
+import { onceFor } from "./once.ts";
 import type { PairConfig } from "./pair-settings.ts";
 
 export type { PairConfig };
@@ -216,14 +217,14 @@ export function siteNamed(config: Config, name: string): SiteConfig | undefined 
   return config.sites.find((site) => site.name === name);
 }
 
-export function ownSite(config: Config): SiteConfig {
+export const ownSite = onceFor((config: Config): SiteConfig => {
   const site = siteNamed(config, config.self.site);
   if (!site) throw new Error("assertion failed: own site is configured");
   return site;
-}
+});
 
-export function ownHost(config: Config): HostConfig {
+export const ownHost = onceFor((config: Config): HostConfig => {
   const host = ownSite(config).hosts.find((candidate) => candidate.name === config.self.host);
   if (!host) throw new Error("assertion failed: own host is configured");
   return host;
-}
+});

@@ -1,7 +1,15 @@
 /** The state of an agent that has just begun. */
 import { type Command, type Devices, devicesOf, takesPart } from "../base/devices.ts";
-import { type Config, isLeased, ownHost, ownSite, siteNamed } from "../base/config.ts";
+import {
+  type Config,
+  isLeased,
+  type MirrorConfig,
+  ownHost,
+  ownSite,
+  siteNamed,
+} from "../base/config.ts";
 import { assert } from "../base/assert.ts";
+import { onceFor } from "../base/once.ts";
 import { signalHoldMs } from "../base/timing.ts";
 import { ownerOf, termOf } from "../decision.ts";
 import { beginSighting, beginWatch, type Sighting } from "../observation.ts";
@@ -59,22 +67,38 @@ export function firstTerm(config: Config): bigint {
   return termOf(1n, production.id);
 }
 
+type PathsBySite = ReadonlyMap<string, readonly string[]>;
+
+/** For each site the network, and the mirrors between it and ours that go that way. */
+function pathsBySite(
+  { sites, mirrors, self }: Config,
+  way: (mirror: MirrorConfig) => { readonly own: string; readonly other: string },
+): PathsBySite {
+  const pathsOf = (site: string): readonly string[] => {
+    const between = mirrors.filter((mirror) => {
+      const { own, other } = way(mirror);
+      return own === self.site && other === site;
+    });
+    return [networkPath, ...between.map(({ name }) => name)];
+  };
+  return new Map(sites.map(({ name }) => [name, pathsOf(name)]));
+}
+
+const inwards = onceFor((config: Config) =>
+  pathsBySite(config, ({ writer, reader }) => ({ own: reader, other: writer })),
+);
+const outwards = onceFor((config: Config) =>
+  pathsBySite(config, ({ writer, reader }) => ({ own: writer, other: reader })),
+);
+
 /** Names of the paths by which this site sees hosts of that site. */
 export function pathsFrom(config: Config, site: string): readonly string[] {
-  const own = config.self.site;
-  const mirrors = config.mirrors.filter(
-    (mirror) => mirror.writer === site && mirror.reader === own,
-  );
-  return [networkPath, ...mirrors.map((mirror) => mirror.name)];
+  return inwards(config).get(site) ?? [networkPath];
 }
 
 /** The same the other way: by which that site's hosts see ours, in the order of their echoes. */
 export function pathsTo(config: Config, site: string): readonly string[] {
-  const own = config.self.site;
-  const mirrors = config.mirrors.filter(
-    (mirror) => mirror.writer === own && mirror.reader === site,
-  );
-  return [networkPath, ...mirrors.map((mirror) => mirror.name)];
+  return outwards(config).get(site) ?? [networkPath];
 }
 
 function beginPaths(setup: Setup, devices: Devices): Record<string, PathState> {

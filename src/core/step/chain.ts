@@ -1,20 +1,28 @@
 /** How stages of a step are put together: state handed on, actions and events gathered in order. */
-import type { CoreEvent } from "../base/event.ts";
-import type { Action, State, Step } from "./state.ts";
+import type { State, Step } from "./state.ts";
+
+/** Most stages want nothing done and tell nothing: they share these. */
+const none: readonly never[] = Object.freeze([]);
+
+/** One list after the other. */
+export function joined<T>(first: readonly T[], second: readonly T[]): readonly T[] {
+  if (first.length === 0) return second;
+  return second.length === 0 ? first : [...first, ...second];
+}
 
 /** Runs one stage after another, gathering what they want done and told. */
 export function chain(state: State, ...stages: readonly ((state: State) => Step)[]): Step {
-  const actions: Action[] = [];
-  const events: CoreEvent[] = [];
   let current = state;
+  let actions: Step["actions"] = none;
+  let events: Step["events"] = none;
   for (const stage of stages) {
     const result = stage(current);
     current = result.state;
-    actions.push(...result.actions);
-    events.push(...result.events);
+    actions = joined(actions, result.actions);
+    events = joined(events, result.events);
   }
   return { state: current, actions, events };
 }
 
 /** A stage that only changes the state. */
-export const only = (state: State): Step => ({ state, actions: [], events: [] });
+export const only = (state: State): Step => ({ state, actions: none, events: none });

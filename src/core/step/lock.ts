@@ -5,9 +5,12 @@
  * own validity is a lease, counted from the start of the last write that a clean look followed.
  */
 import { ownSite, type Config } from "../base/config.ts";
+import { onceFor } from "../base/once.ts";
 import { localTakeoverWaitMs, lockWaitMs } from "../base/lease-timing.ts";
 import type { CoreEvent } from "../base/event.ts";
 import { recordFlags } from "../sector/layout.ts";
+import { only } from "./chain.ts";
+import { changed } from "./change.ts";
 import { isArmed, issuedAtMs } from "./issued.ts";
 import type { SiblingClaim, SiteLock } from "./right-state.ts";
 import type { Input, State, Step } from "./state.ts";
@@ -25,20 +28,20 @@ export const freeLock = (nowMs: number): SiteLock => ({
 });
 
 /** The mirror on whose PVOL the claims stand; null where the site writes none. */
-export function lockMirror({ mirrors, self }: Config): string | null {
+export const lockMirror = onceFor(({ mirrors, self }: Config): string | null => {
   const own = mirrors.filter(({ writer, witness }) => writer === self.site && !witness);
   return (own.find(({ enabled }) => enabled) ?? own[0])?.name ?? null;
-}
+});
 
-function rivals({ config }: State): readonly string[] {
-  return ownSite(config)
-    .hosts.filter(({ name, beacon, enabled }) => name !== config.self.host && !beacon && enabled)
-    .map(({ name }) => name);
-}
+const hasRivals = onceFor((config: Config): boolean =>
+  ownSite(config).hosts.some(
+    ({ name, beacon, enabled }) => name !== config.self.host && !beacon && enabled,
+  ),
+);
 
 /** A site with one host needs no lock, nor one that lives by an operator's word. */
 export const needsLock = (state: State): boolean =>
-  isArmed(state) && !state.beacon && rivals(state).length > 0;
+  isArmed(state) && !state.beacon && hasRivals(state.config);
 
 export function lockHeld(state: State): boolean {
   if (state.beacon) return false;
@@ -50,17 +53,20 @@ export function lockHeld(state: State): boolean {
 export const claimsLock = ({ lock }: State): boolean => lock.phase !== "free";
 
 /** How long a claim must stand still before another host may claim. */
-function standstillMs({ config }: State): number {
-  return config.takeover.local ? localTakeoverWaitMs(config.timing) : lockWaitMs(config.timing);
-}
+const standstillMs = onceFor(({ takeover, timing }: Config): number =>
+  takeover.local ? localTakeoverWaitMs(timing) : lockWaitMs(timing),
+);
 
 const isLive = (state: State, { claims, seenMs }: SiblingClaim): boolean =>
-  claims && state.clocks.shortMs - seenMs < standstillMs(state);
+  claims && state.clocks.shortMs - seenMs < standstillMs(state.config);
 
 /** Siblings whose claim moved of late. */
 export function liveClaims(state: State): readonly string[] {
-  const all = Object.entries(state.lock.siblings);
-  return all.filter(([, claim]) => isLive(state, claim)).map(([name]) => name);
+  const live: string[] = [];
+  for (const [name, claim] of Object.entries(state.lock.siblings)) {
+    if (isLive(state, claim)) live.push(name);
+  }
+  return live;
 }
 
 /** A record of a sibling that was not seen before. */
@@ -72,7 +78,7 @@ export function seeClaim(
   const claims = (record.flags & recordFlags.lockClaim) !== 0;
   const claim = { claims, epoch: record.lockEpoch, seenMs: state.clocks.shortMs };
   const siblings = { ...state.lock.siblings, [host]: claim };
-  return seeEpoch({ ...state, lock: { ...state.lock, siblings } }, record.lockEpoch);
+  return seeEpoch(changed(state, { lock: { ...state.lock, siblings } }), record.lockEpoch);
 }
 
 /** Epochs rise for ever, over restarts too: an older decider's word must be told from a later one's. */
@@ -106,28 +112,30 @@ function released(state: State, reason: string): Step {
 
 /** A good look at all slots, begun after that record of ours was durable. */
 export function seeLook(state: State, input: Extract<Input, { kind: "looked" }>): Step {
-  const nothing: Step = { state, actions: [], events: [] };
+  const nothing = only(state);
   if (!needsLock(state) || input.mirror !== lockMirror(state.config)) return nothing;
-  const looked: State = { ...state, lock: { ...state.lock, looked: true } };
+  const looked: State = state.lock.looked
+    ? state
+    : changed(state, { lock: { ...state.lock, looked: true } });
   // Once it has lapsed another host may have held it: it is not revived, but taken anew.
   if (state.lock.phase === "held" && !lockHeld(state))
     return released(looked, "not renewed in time");
   const { phase, claimSerial } = state.lock;
-  if (phase === "free" || input.afterSerial < claimSerial) return { ...nothing, state: looked };
+  if (phase === "free" || input.afterSerial < claimSerial) return only(looked);
   const others = liveClaims(looked);
   if (others.length > 0) {
-    if (phase === "held") return { ...nothing, state: looked };
+    if (phase === "held") return only(looked);
     return released(looked, `${others.join(", ")} claims it too`);
   }
   const anchorMs = issuedAtMs(looked, input.afterSerial);
-  if (anchorMs === null) return { ...nothing, state: looked };
+  if (anchorMs === null) return only(looked);
   const lock: SiteLock = {
     ...looked.lock,
     phase: "held",
     confirmedSerial: input.afterSerial,
     anchorMs: Math.max(anchorMs, looked.lock.anchorMs),
   };
-  if (phase === "held") return { ...nothing, state: { ...looked, lock } };
+  if (phase === "held") return only(changed(looked, { lock }));
   // What was seen before the lock was ours earns no wait, and proves no guard; nor does an echo of a
   // record that did not tell of it: an older decider's word would still be heeded after that.
   const { shortMs } = state.clocks;
@@ -143,7 +151,7 @@ export function seeLook(state: State, input: Extract<Input, { kind: "looked" }>)
 
 /** Before a beat: the lock that ran out is given up, one that is free is claimed. */
 export function settleLock(state: State): Step {
-  const nothing: Step = { state, actions: [], events: [] };
+  const nothing = only(state);
   if (!needsLock(state)) return nothing;
   const { lock } = state;
   if (lock.phase === "held" && !lockHeld(state)) {

@@ -1,22 +1,27 @@
 /** Which paths a beat goes out on, and which the sender of a record has off. */
+import type { Config } from "../base/config.ts";
+import { onceFor } from "../base/once.ts";
 import type { HeartbeatRecord } from "../sector/layout.ts";
 import { networkPath, type State } from "./state.ts";
 
 const pathsOffBits = 16;
 
-/** Mirrors written by a site, in the order of the configuration: bits 1 and up of `pathsOff`. */
-function writtenBy(config: State["config"], site: string): readonly string[] {
+/** The network, and the mirrors that a site writes, in the order of the configuration. */
+function sentBy(config: Config, site: string): readonly string[] {
   const written = config.mirrors.filter((mirror) => mirror.writer === site);
-  return written.map((mirror) => mirror.name).slice(0, pathsOffBits - 1);
+  return [networkPath, ...written.map((mirror) => mirror.name)];
 }
+
+const ownSent = onceFor((config: Config) => sentBy(config, config.self.site));
 
 /** A peer that begins anew must still learn what is off: so every record says it. */
 export function pathsOffMask(state: State): number {
-  const names = [networkPath, ...writtenBy(state.config, state.config.self.site)];
-  return names.reduce(
-    (mask, name, bit) => (state.paths[name]?.enabled ? mask : mask | (1 << bit)),
-    0,
-  );
+  const names = ownSent(state.config);
+  let mask = 0;
+  for (let bit = 0; bit < Math.min(names.length, pathsOffBits); bit++) {
+    if (!state.paths[names[bit] ?? ""]?.enabled) mask |= 1 << bit;
+  }
+  return mask;
 }
 
 /**
@@ -24,21 +29,18 @@ export function pathsOffMask(state: State): number {
  * only between hosts of one configuration.
  */
 export function pathsOffOf(
-  config: State["config"],
+  config: Config,
   site: string,
   record: Pick<HeartbeatRecord, "pathsOff" | "generation">,
 ): readonly string[] {
   const { pathsOff, generation } = record;
   if (pathsOff === 0 || generation !== BigInt(config.generation)) return [];
-  return [networkPath, ...writtenBy(config, site)].filter(
-    (_, bit) => (pathsOff & (1 << bit)) !== 0,
-  );
+  return sentBy(config, site)
+    .slice(0, pathsOffBits)
+    .filter((_, bit) => (pathsOff & (1 << bit)) !== 0);
 }
 
 /** Paths on which a beat goes out now: the network, and the mirrors that our site writes. */
 export function pathsOut(state: State): readonly string[] {
-  const written = state.config.mirrors.filter((mirror) => mirror.writer === state.config.self.site);
-  return [networkPath, ...written.map((mirror) => mirror.name)].filter(
-    (path) => state.paths[path]?.enabled,
-  );
+  return ownSent(state.config).filter((path) => state.paths[path]?.enabled);
 }

@@ -8,7 +8,9 @@
  * renewed so was begun before the claim was durable, and its lease is over when the wait is.
  */
 import type { Config } from "../base/config.ts";
+import { onceFor } from "../base/once.ts";
 import { recordFlags } from "../sector/layout.ts";
+import { changed } from "./change.ts";
 import { ownsTerm, possibleHolders } from "./holders.ts";
 import { isArmed, issuedAtMs } from "./issued.ts";
 import type { Input, Peer, State } from "./state.ts";
@@ -16,11 +18,15 @@ import type { Input, Peer, State } from "./state.ts";
 /** By which this lease is renewed, beside the granting sites. */
 export const volumeGranter = "witness volume";
 
-export const isWitnessVolume = ({ mirrors }: Config, name: string): boolean =>
-  mirrors.some((mirror) => mirror.name === name && mirror.witness);
+const witnessVolumes = onceFor(
+  ({ mirrors }: Config): ReadonlySet<string> =>
+    new Set(mirrors.filter(({ witness }) => witness).map(({ name }) => name)),
+);
 
-export const hasWitnessVolumes = ({ mirrors }: Config): boolean =>
-  mirrors.some(({ witness }) => witness);
+export const isWitnessVolume = (config: Config, name: string): boolean =>
+  witnessVolumes(config).has(name);
+
+export const hasWitnessVolumes = (config: Config): boolean => witnessVolumes(config).size > 0;
 
 /** A record of ours that is durable on a witness volume. */
 export function noteWitnessWrite(
@@ -31,11 +37,10 @@ export function noteWitnessWrite(
   const { waiting, clocks } = state;
   const claimed = waiting.claimSerial !== null && serial >= waiting.claimSerial;
   const claimDurableMs = claimed ? (waiting.claimDurableMs ?? clocks.shortMs) : null;
-  return {
-    ...state,
+  return changed(state, {
     waiting: { ...waiting, claimDurableMs },
     lease: { ...state.lease, volumeWritten: { serial, atMs: nowMs } },
-  };
+  });
 }
 
 /** What this host's slot there says, or that it cannot be told: either keeps from renewing. */
@@ -60,7 +65,7 @@ export function renewByVolume(
   if (atMs === null) return state;
   const before = state.lease.anchors[volumeGranter] ?? Number.NEGATIVE_INFINITY;
   const anchors = { ...state.lease.anchors, [volumeGranter]: Math.max(atMs, before) };
-  return { ...state, lease: { ...state.lease, anchors } };
+  return changed(state, { lease: { ...state.lease, anchors } });
 }
 
 /** What is left of the wait since our claim was durable there; infinite before it is. */

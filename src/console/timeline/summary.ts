@@ -1,0 +1,194 @@
+/**
+ * What came of it, first: who served at the end, what was taken over, how grave it became, and the
+ * few moments that a reader looks for. All of it is by the hosts' own word and clock.
+ */
+import { type Lane, type Span, type Timeline, type Tone, tones } from "./model.ts";
+import { durationText, relativeText } from "./times.ts";
+
+/** One of the numbered moments that all pictures show. */
+export type Moment = {
+  readonly atMs: number;
+  readonly host: string;
+  readonly words: string;
+  readonly tone: Tone;
+};
+export type Summary = {
+  /** Lines, the verdict first; each begins with a word in capitals. */
+  readonly lines: readonly string[];
+  readonly moments: readonly Moment[];
+};
+
+const momentsMax = 9;
+
+const lanesOf = ({ lanes }: Timeline, ...kinds: readonly Lane["kind"][]): readonly Lane[] =>
+  lanes.filter(({ kind }) => kinds.includes(kind));
+const isGrave = ({ tone }: { readonly tone: Tone }): boolean =>
+  tones.indexOf(tone) >= tones.indexOf("change");
+
+type At<T> = T & { readonly lane: Lane };
+const spansOf = (lanes: readonly Lane[]): readonly At<Span>[] =>
+  lanes.flatMap((lane) => lane.spans.map((span) => ({ ...span, lane })));
+
+/** Steps that begin and end a takeover or a switch-over. */
+const stepWeights: Readonly<Record<string, number>> = {
+  begin: 2,
+  done: 3,
+  ended: 3,
+  "term given": 1,
+  refused: 2,
+};
+const failed = new Set([
+  "refused", "no lease", "no right", "not stored", "not alone", "overtaken", "hook failed",
+  "not published",
+]); // biome-ignore format: one list
+
+type Weighed = Moment & { readonly weight: number };
+
+function momentsOf(timeline: Timeline): readonly Moment[] {
+  const steps = lanesOf(timeline, "role").flatMap(({ marks, host }) =>
+    marks
+      .filter(({ kind }) => kind === "takeover" || kind === "switchover")
+      .map(
+        ({ atMs, words, tone, step }): Weighed => ({
+          atMs,
+          host,
+          words,
+          tone,
+          weight: stepWeights[step] ?? (failed.has(step) ? 2 : 0),
+        }),
+      )
+      .filter(({ weight }) => weight > 0),
+  );
+  const verdicts = [...firstGrave(timeline).values()].map(
+    ({ fromMs, lane, words, tone }): Weighed => ({
+      atMs: fromMs,
+      host: lane.host,
+      words,
+      tone,
+      weight: 2,
+    }),
+  );
+  const roles = spansOf(lanesOf(timeline, "role"))
+    .filter(({ isChange, state }) => isChange && (state === "active" || state === "fenced"))
+    .map(
+      ({ fromMs, lane, words, tone }): Weighed => ({
+        atMs: fromMs,
+        host: lane.host,
+        words,
+        tone,
+        weight: 1,
+      }),
+    );
+  return [...steps, ...verdicts, ...roles]
+    .sort((a, b) => b.weight - a.weight || a.atMs - b.atMs)
+    .slice(0, momentsMax)
+    .map(({ weight: _, ...moment }) => moment)
+    .sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Of each observer and site, the first verdict that holds or is eligible. */
+function firstGrave(timeline: Timeline): ReadonlyMap<string, At<Span>> {
+  const first = new Map<string, At<Span>>();
+  for (const span of spansOf(lanesOf(timeline, "group"))) {
+    const key = `${span.lane.site}/${span.lane.about}`;
+    const known = first.get(key);
+    if (span.isChange && isGrave(span) && (!known || span.fromMs < known.fromMs))
+      first.set(key, span);
+  }
+  return first;
+}
+
+function takeoverLines(timeline: Timeline): string[] {
+  const lines: string[] = [];
+  for (const { host, marks } of lanesOf(timeline, "role")) {
+    let begun: { atMs: number; what: string } | null = null;
+    for (const { kind, step, atMs, words } of marks) {
+      if (kind !== "takeover" && kind !== "switchover") continue;
+      const what = kind === "takeover" ? "TAKEOVER" : "SWITCH-OVER";
+      const at = relativeText(atMs - timeline.fromMs);
+      if (step === "begin") begun = { atMs, what };
+      if (step === "done" || step === "ended") {
+        const took = begun ? ` in ${durationText(atMs - begun.atMs)}` : "";
+        lines.push(`${what}  at ${host}, done at ${at}${took}`);
+        begun = null;
+      } else if (failed.has(step)) {
+        lines.push(`${what}  at ${host}, not done at ${at}: ${words}`);
+        begun = null;
+      }
+    }
+    if (begun) {
+      const at = relativeText(begun.atMs - timeline.fromMs);
+      lines.push(`${begun.what}  at ${host}, begun at ${at}, and no end told`);
+    }
+  }
+  return lines.length > 0 ? lines : ["TAKEOVER  none"];
+}
+
+function activeLine(timeline: Timeline): string {
+  const last = lanesOf(timeline, "role").flatMap((lane) => {
+    const span = lane.spans.at(-1);
+    return span?.state === "active" && span.toMs === timeline.toMs ? [{ lane, span }] : [];
+  });
+  const named = last.map(({ lane, span }) => {
+    const site = lane.site === "" ? "" : ` of site ${lane.site}`;
+    return `${lane.host}${site}${span.sure ? "" : " (as last told)"}`;
+  });
+  return `ACTIVE  at the end: ${named.length > 0 ? named.join(", ") : "no host, as far as told"}`;
+}
+
+/** Two sites that were active at one time, by what is sure; the longest such time. */
+function twoActiveLine(timeline: Timeline): string {
+  const said = spansOf(lanesOf(timeline, "role"))
+    .filter(({ state, sure }) => state === "active" && sure)
+    .sort((a, b) => a.fromMs - b.fromMs);
+  let longestMs = 0;
+  let told = "";
+  const open: At<Span>[] = [];
+  for (const span of said) {
+    for (const other of open) {
+      const overlapMs = Math.min(other.toMs, span.toMs) - span.fromMs;
+      if (other.lane.site === span.lane.site || overlapMs <= longestMs) continue;
+      longestMs = overlapMs;
+      const at = relativeText(span.fromMs - timeline.fromMs);
+      told = `${other.lane.host} and ${span.lane.host} for ${durationText(overlapMs)} from ${at}`;
+    }
+    // Of one host and site only the one that lasts longest matters.
+    const same = open.findIndex(({ lane }) => lane.site === span.lane.site);
+    if (same < 0) open.push(span);
+    else if ((open[same]?.toMs ?? 0) < span.toMs) open[same] = span;
+  }
+  if (told === "") return "TWO ACTIVE  never, by the hosts' own word";
+  return `TWO ACTIVE  ${told}, by their own word: compare their clocks`;
+}
+
+function gravestLines(timeline: Timeline): string[] {
+  return [...firstGrave(timeline).values()].map(
+    ({ lane, fromMs, words }) =>
+      `GRAVE  ${words}; first told by ${lane.host} at ${relativeText(fromMs - timeline.fromMs)}`,
+  );
+}
+
+/** Hosts whose journal ends before the picture does, with no stop. */
+function silentLine(timeline: Timeline): string[] {
+  const silent = lanesOf(timeline, "role").flatMap(({ host, spans }) => {
+    const last = spans.at(-1);
+    return last && !last.sure && last.toMs === timeline.toMs
+      ? [`${host} since ${relativeText(last.fromMs - timeline.fromMs)}`]
+      : [];
+  });
+  return silent.length > 0 ? [`SILENT  nothing told to the end: ${silent.join(", ")}`] : [];
+}
+
+export function summaryOf(timeline: Timeline): Summary {
+  return {
+    lines: [
+      activeLine(timeline),
+      ...takeoverLines(timeline).slice(0, 12),
+      twoActiveLine(timeline),
+      ...gravestLines(timeline).slice(0, 8),
+      ...silentLine(timeline),
+      ...timeline.notes.map((note) => `NOTE  ${note}`),
+    ],
+    moments: momentsOf(timeline),
+  };
+}
