@@ -32,6 +32,10 @@ const verbs: Readonly<Record<string, VerbRow>> = {
     about: "the journal",
     load: async () => (await import("./verbs/events.ts")).eventsVerb,
   },
+  report: {
+    about: "the timeline of an incident, as text, SVG or HTML",
+    load: async () => (await import("./verbs/report.ts")).reportVerb,
+  },
   takeover: {
     about: "make this site the active one",
     load: async () => (await import("./verbs/takeover.ts")).takeoverVerb,

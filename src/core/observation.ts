@@ -111,14 +111,29 @@ export function beginSighting(
   };
 }
 
+/** All parts are named here and below: a spread in what every read does costs V8 dearly. */
+function withHealth(watch: Watch, health: number, cleanPollsInRow: number): Watch {
+  return {
+    goodReads: watch.goodReads,
+    failedReadsInRow: watch.failedReadsInRow,
+    failure: watch.failure,
+    lastGoodBeganMs: watch.lastGoodBeganMs,
+    lastGoodEndedMs: watch.lastGoodEndedMs,
+    windowMs: watch.windowMs,
+    goodReadsAtWindow: watch.goodReadsAtWindow,
+    health,
+    cleanPollsInRow,
+  };
+}
+
 function sickened(watch: Watch): Watch {
-  return { ...watch, health: Math.min(healthMax, watch.health + 1), cleanPollsInRow: 0 };
+  return withHealth(watch, Math.min(healthMax, watch.health + 1), 0);
 }
 
 function healed(watch: Watch): Watch {
   const clean = watch.cleanPollsInRow + 1;
-  if (watch.health === 0 || clean < cleanPollsToHeal) return { ...watch, cleanPollsInRow: clean };
-  return { ...watch, health: watch.health - 1, cleanPollsInRow: 0 };
+  if (watch.health === 0 || clean < cleanPollsToHeal) return withHealth(watch, watch.health, clean);
+  return withHealth(watch, watch.health - 1, 0);
 }
 
 /** Takes one read into the account of our own observing. */
@@ -136,10 +151,9 @@ export function watchRead(watch: Watch, read: Read, timing: Timing): Watch {
   }
   const sinceMs = read.beganMs - (watch.lastGoodEndedMs ?? watch.windowMs);
   const gap = sinceMs > gapLimitMs(timing);
-  const base = gap ? sickened(watch) : healed(watch);
+  const { health, cleanPollsInRow } = gap ? sickened(watch) : healed(watch);
   const goodReads = watch.goodReads + 1;
   return {
-    ...base,
     goodReads,
     failedReadsInRow: 0,
     failure: null,
@@ -147,6 +161,8 @@ export function watchRead(watch: Watch, read: Read, timing: Timing): Watch {
     lastGoodEndedMs: read.endedMs,
     windowMs: gap ? read.beganMs : watch.windowMs,
     goodReadsAtWindow: gap ? goodReads : watch.goodReadsAtWindow,
+    health,
+    cleanPollsInRow,
   };
 }
 
@@ -162,13 +178,14 @@ export function seeRecord(
   if (order <= 0) return sighting.invalid === null ? sighting : { ...sighting, invalid: null };
   const continued = sighting.position?.incarnation === position.incarnation;
   const arrivals = continued ? sighting.arrivals.slice(1 - arrivalsLearntFrom) : [];
+  arrivals.push({ atMs: seenMs, serial: position.serial });
   const advances = sighting.position ? sighting.advances + 1 : 0;
   return {
     status: advances > 0 ? "ok" : sighting.status,
     startingMs: sighting.startingMs,
     position,
     intervalMs: record.intervalMs,
-    arrivals: [...arrivals, { atMs: seenMs, serial: position.serial }],
+    arrivals,
     goodReadsAtArrival: watch.goodReads,
     advances,
     invalid: null,

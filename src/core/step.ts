@@ -10,7 +10,8 @@ import type { CoreEvent } from "./base/event.ts";
 import { unreachable } from "./base/assert.ts";
 import { recordFlags } from "./sector/layout.ts";
 import type { Rejection } from "./record.ts";
-import { chain, only } from "./step/chain.ts";
+import { chain, joined, only } from "./step/chain.ts";
+import { changed } from "./step/change.ts";
 import { arbiterEvidence, judgeAll } from "./step/judge.ts";
 import { devicesStored, volumeOpened } from "./step/install.ts";
 import { seeProbe, settleInstallation } from "./step/install-follow.ts";
@@ -95,39 +96,37 @@ const isSeen = (input: Input): input is SeenInput => seenKinds.has(input.kind);
 
 /** Time only goes on, on each clock. */
 function timed(before: State, { nowMs, clocks }: Input): State {
-  const given = clocks ?? { longMs: nowMs, shortMs: nowMs };
-  return {
-    ...before,
+  const { longMs, shortMs } = before.clocks;
+  return changed(before, {
     nowMs: Math.max(before.nowMs, nowMs),
     clocks: {
-      longMs: Math.max(before.clocks.longMs, given.longMs),
-      shortMs: Math.max(before.clocks.shortMs, given.shortMs),
+      longMs: Math.max(longMs, clocks?.longMs ?? nowMs),
+      shortMs: Math.max(shortMs, clocks?.shortMs ?? nowMs),
     },
-  };
+  });
 }
 
 export function step(before: State, input: Input): Step {
   const state = timed(before, input);
   if (isSeen(input)) return seen(before, state, input);
   if (isRight(input)) return chain(state, (s) => rightChanged(s, input), settleRight);
-  return changed(before, state, input);
+  return otherChanged(before, state, input);
 }
 
+const rightStages: readonly ((state: State) => Step)[] = [
+  settleStandby,
+  settleWitness,
+  settleArbiter,
+  (state) => receive(state, storeTakenTerm),
+  ripened,
+  (state) => beginByRight(state, storeTakenTerm),
+  (state) => only(settleGiven(state)),
+  settleLapse,
+  settleRole,
+];
+
 /** What follows from any change of the right to be active: lock, wait, grant, takeover, role. */
-function settleRight(state: State): Step {
-  return chain(
-    state,
-    settleStandby,
-    settleWitness,
-    settleArbiter,
-    (s) => receive(s, storeTakenTerm),
-    ripened,
-    (s) => beginByRight(s, storeTakenTerm),
-    (s) => only(settleGiven(s)),
-    settleLapse,
-    settleRole,
-  );
-}
+const settleRight = (state: State): Step => chain(state, ...rightStages);
 
 /** A right that has come or gone is evidence: the verdict follows from it. */
 function ripened(state: State): Step {
@@ -250,11 +249,11 @@ function hookEnded(state: State, input: Extract<Input, { kind: "hook-ended" }>):
           (s) => stopEnded(s, ok, detail),
         )
       : only(state);
-  return { ...onward, events: [event, ...onward.events] };
+  return { ...onward, events: joined([event], onward.events) };
 }
 
 /** Mirrors, keys and the configuration changed while all beats; a pair used as a signal. */
-function changed(before: State, state: State, input: ChangeInput): Step {
+function otherChanged(before: State, state: State, input: ChangeInput): Step {
   switch (input.kind) {
     case "switch":
       return chain(
@@ -319,7 +318,7 @@ function published(state: State, input: Extract<Input, { kind: "published" }>): 
 
 /** One promised beat: a record on every path that is on; a final one when stopping. */
 function beat(state: State, input: Extract<Input, { kind: "beat" }>): Step {
-  const next = beatIssued({ ...state, serial: state.serial + 1n }, input.nonce);
+  const next = beatIssued(changed(state, { serial: state.serial + 1n }), input.nonce);
   const action: Action = {
     kind: "publish",
     body: recordBody(next, input),

@@ -61,6 +61,8 @@ const storeMs = 3;
 /** systemd begins it again. */
 const restartMs = 2000;
 const bootMs = 20_000;
+/** Between two questions to the gate. */
+const gateMs = 100;
 const queryLimitMs = 2000;
 const changeLimitMs = 10_000;
 
@@ -85,6 +87,7 @@ export class Host {
   private lapses = 0;
   /** Whether the init system still is to start the service in this boot. */
   private isServiceWanted = true;
+  private isGateAsked = false;
 
   constructor(config: Config, machine: Machine, around: Surroundings) {
     this.name = config.self.host;
@@ -427,10 +430,17 @@ export class Host {
 
   /** The service's unit waits for the gate once a boot; hooks do the rest. */
   private askGate(state: State): void {
-    if (!this.isServiceWanted || state.role !== "active") return;
-    if (!gateView(state, "").open) return;
-    this.isServiceWanted = false;
-    this.service.start();
+    if (!this.isServiceWanted || this.isGateAsked || state.role !== "active") return;
+    this.isGateAsked = true;
+    const { boots } = this.machine;
+    this.around.time.after(gateMs, () => {
+      this.isGateAsked = false;
+      if (!this.machine.isUp || this.machine.boots !== boots || !this.isBeating) return;
+      this.agent?.refresh();
+      if (this.state === null || !gateView(this.state, "").open) return;
+      this.isServiceWanted = false;
+      this.service.start();
+    });
   }
 
   /** As a command at its control socket does. */

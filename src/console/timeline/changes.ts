@@ -2,14 +2,7 @@
  * What happened, in order: every change of a state and every mark. Where that is too much to list,
  * the least telling kinds go first, and how many went is said.
  */
-import {
-  type Lane,
-  type LaneKind,
-  type Mark,
-  type Timeline,
-  type Tone,
-  tones,
-} from "./model.ts";
+import { type Lane, type LaneKind, type Mark, type Timeline, type Tone, tones } from "./model.ts";
 
 export type Change = {
   readonly atMs: number;

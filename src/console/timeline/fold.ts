@@ -3,11 +3,19 @@
  *
  * A host that dies writes no last line. So where a start has no stop before it, and after the last
  * line of a journal, what was told last goes on as "not sure" only: from the host's last sign of
- * life (a line, or a heartbeat that it took in) on.
+ * life (a line, or a heartbeat that it took in) on, unless it is known that the agent ran.
  */
 import { type EventKind, eventKinds } from "../../core/base/event.ts";
 import { lookOf, markLetters, markTone, verdictLook } from "./looks.ts";
-import { type Beats, type Lane, type LaneKind, plain, type Span, type Told } from "./model.ts";
+import {
+  type Beats,
+  type Lane,
+  type LaneKind,
+  plain,
+  type ServiceRun,
+  type Span,
+  type Told,
+} from "./model.ts";
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 type OpenLane = Omit<Lane, "spans" | "marks" | "beatsMs"> & {
@@ -56,7 +64,10 @@ export class Fold {
   private readonly hosts = new Map<string, Host>();
   private readonly beatsTo = new Map<string, readonly number[]>();
 
-  constructor(beats: readonly Beats[]) {
+  private readonly agents: readonly ServiceRun[];
+
+  constructor(beats: readonly Beats[], agents: readonly ServiceRun[]) {
+    this.agents = agents;
     const byHost = new Map<string, number[]>();
     for (const { to, atMs } of beats) {
       const arrivals = byHost.get(to) ?? [];
@@ -117,9 +128,11 @@ export class Fold {
     if (lane.spans.length >= spansMax) return;
     const { state, letter, fill, tone, label } = look;
     const words = plain(look.words);
+    const detail = plain(look.detail ?? "", 120);
     lane.spans.push({
       fromMs: atMs, toMs: atMs, state: plain(state, 40), tone, letter, fill,
-      label: plain(label, 60), words, sure: true, isChange: true,
+      label: plain(label, 60), detail, words, sure: true,
+      term: plain(look.term ?? "", 24), isChange: look.isChange ?? true,
     }); // biome-ignore format: one list
     lane.open = true;
   }
@@ -151,7 +164,12 @@ export class Fold {
       if ((beats[middle] ?? 0) <= beforeMs) low = middle + 1;
       else high = middle;
     }
-    return Math.min(beforeMs, Math.max(host.lastMs, beats[low - 1] ?? host.lastMs));
+    let signMs = Math.max(host.lastMs, beats[low - 1] ?? host.lastMs);
+    for (const { host: name, fromMs, toMs } of this.agents) {
+      if (plain(name) === host.name && fromMs <= beforeMs)
+        signMs = Math.max(signMs, toMs ?? beforeMs);
+    }
+    return Math.min(beforeMs, signMs);
   }
 
   private lanesOf(host: string): readonly OpenLane[] {
@@ -246,7 +264,8 @@ export class Fold {
     host.running = true;
     const state = fields["role"] ?? "starting";
     const lane = this.lane(host.name, "role", "");
-    this.set(lane, atMs, { state, words: `role ${state} at the start` });
+    const { term = "" } = fields;
+    this.set(lane, atMs, { state, words: `role ${state} at the start`, term, isChange: false });
   }
 
   private stop(host: Host, told: Told): void {
@@ -254,14 +273,19 @@ export class Fold {
     this.mark(host, told, "stop", "role", joined("stop", "the agent ended in order"));
     host.running = false;
     const lane = this.lane(host.name, "role", "");
-    this.set(lane, told.atMs, { state: "no agent", words: "the agent is stopped" });
+    this.set(lane, told.atMs, {
+      state: "no agent",
+      words: "the agent is stopped",
+      isChange: false,
+    });
   }
 
   private role(host: Host, { fields, atMs }: Told): void {
     const state = fields["role"] ?? "";
     const was = fields["was"] ?? "-";
     const words = joined(`role ${state} (was ${was})`, restOf(fields, "role", "was"));
-    this.set(this.lane(host.name, "role", ""), atMs, { state, words });
+    const { reason: detail = "", term = "" } = fields;
+    this.set(this.lane(host.name, "role", ""), atMs, { state, words, detail, term });
   }
 
   private watched(
@@ -284,7 +308,8 @@ export class Fold {
       `${labelOf[kind] ?? kind} ${about} ${state}${was}`,
       restOf(fields, ...said),
     );
-    this.set(this.lane(host.name, kind, plain(about, 80)), atMs, { state, words });
+    const detail = fields["cause"] ?? fields["reason"] ?? "";
+    this.set(this.lane(host.name, kind, plain(about, 80)), atMs, { state, words, detail });
   }
 
   private verdict(host: Host, { fields, atMs }: Told, kind: "verdict" | "group"): void {
@@ -293,7 +318,7 @@ export class Fold {
     const words = `${about}: row ${row}, ${action}: ${verdict} (was row ${fields["was"] ?? "-"})`;
     const look = verdictLook(plain(row, 8), action);
     const lane = this.lane(host.name, kind, plain(about, 80));
-    this.set(lane, atMs, { ...look, state: `${row} ${action}`, words });
+    this.set(lane, atMs, { ...look, state: `${row} ${action}`, words, detail: verdict });
   }
 
   /** Nothing is told of what is off: its lanes say so. */
@@ -302,10 +327,15 @@ export class Fold {
     const named = plain(name, 80);
     for (const lane of this.lanesOf(host.name)) {
       const isOf =
-        kind === "host" ? lane.about.endsWith(` from ${named}`) : lane.about.startsWith(`${named} `);
+        kind === "host"
+          ? lane.about.endsWith(` from ${named}`)
+          : lane.about.startsWith(`${named} `);
       const state = on === "true" ? "starting" : "off";
       if (lane.kind === "path" && isOf) {
-        this.set(lane, atMs, { state, words: `${lane.label}: switched ${on === "true" ? "on" : "off"}` });
+        this.set(lane, atMs, {
+          state,
+          words: `${lane.label}: switched ${on === "true" ? "on" : "off"}`,
+        });
       }
       if (lane.kind === "verdict" && kind === "host" && lane.about === named && on !== "true")
         this.close(lane, atMs);
@@ -329,7 +359,7 @@ export class Fold {
     lane.beatsMs = [...lane.beatsMs, ...atMs].sort((a, b) => a - b);
   }
 
-  withService(run: { host: string; fromMs: number; toMs: number | null }, toMs: number): void {
+  withService(run: ServiceRun, toMs: number): void {
     const host = this.hostOf(plain(run.host, 60), "");
     const lane = this.lane(host.name, "service", "");
     this.set(lane, run.fromMs, { state: "runs", words: "the service runs" });

@@ -31,6 +31,7 @@ export type Beats = {
   readonly to: string;
   readonly atMs: readonly number[];
 };
+/** A time in which a service, or an agent, ran; null: to the end. */
 export type ServiceRun = {
   readonly host: string;
   readonly fromMs: number;
@@ -57,8 +58,12 @@ export type Span = {
   readonly fill: string;
   /** A word or two, for inside a bar. */
   readonly label: string;
+  /** More of it, for a bar with room: a verdict in words, a reason. */
+  readonly detail: string;
   /** The whole story of the change to this state. */
   readonly words: string;
+  /** The term that a role was in; else empty. */
+  readonly term: string;
   /** False: as it was last told; the host has told nothing since, and may not have run. */
   readonly sure: boolean;
   /** It began at fromMs; false where it began before, or only its sureness changed. */

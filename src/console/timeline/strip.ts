@@ -36,6 +36,10 @@ export function cellsOf(
   return cells;
 }
 
+/** A fault is named, as far as there is room: no letter could tell it. */
+const leadOf = ({ state, letter, label }: Span): string =>
+  state === "fault" ? `${letter}${label} ` : letter;
+
 /** One character a cell: a span's letter where it begins, then its fill; "?" where it is not sure. */
 export function stripText(timeline: Timeline, spans: readonly Span[], count: number): string {
   const cells = cellsOf(timeline, spans, count);
@@ -47,7 +51,7 @@ export function stripText(timeline: Timeline, spans: readonly Span[], count: num
     const length = end - at;
     if (span === null) text += " ".repeat(length);
     else if (!span.sure) text += "?".repeat(length);
-    else text += (span.letter + span.fill.repeat(length)).slice(0, length);
+    else text += (leadOf(span) + span.fill.repeat(length)).slice(0, length);
     at = end;
   }
   return text;

@@ -68,8 +68,12 @@ function momentsOf(timeline: Timeline): readonly Moment[] {
       weight: 2,
     }),
   );
+  const isStep = ({ lane, fromMs }: At<Span>): boolean =>
+    steps.some(({ host, atMs }) => host === lane.host && atMs === fromMs);
   const roles = spansOf(lanesOf(timeline, "role"))
     .filter(({ isChange, state }) => isChange && (state === "active" || state === "fenced"))
+    // The end of a takeover says so already.
+    .filter((span) => !isStep(span))
     .map(
       ({ fromMs, lane, words, tone }): Weighed => ({
         atMs: fromMs,
@@ -98,6 +102,21 @@ function firstGrave(timeline: Timeline): ReadonlyMap<string, At<Span>> {
   return first;
 }
 
+/** How long the verdict stood, at that host, on which a takeover was begun. */
+function sinceVerdict(timeline: Timeline, host: string, atMs: number): string {
+  const stood = lanesOf(timeline, "group", "verdict")
+    .filter((lane) => lane.host === host)
+    .flatMap(({ spans }) => {
+      const at = spans.findLastIndex((span) => span.fromMs <= atMs && span.toMs >= atMs);
+      let from = at;
+      while (from > 0 && isGrave(spans[from - 1] as Span)) from -= 1;
+      const span = spans[from];
+      return span && isGrave(span) && isGrave(spans[at] as Span) ? [span.fromMs] : [];
+    });
+  if (stood.length === 0) return "";
+  return `, ${durationText(atMs - Math.max(...stood))} after the verdict`;
+}
+
 function takeoverLines(timeline: Timeline): string[] {
   const lines: string[] = [];
   for (const { host, marks } of lanesOf(timeline, "role")) {
@@ -108,32 +127,53 @@ function takeoverLines(timeline: Timeline): string[] {
       const at = relativeText(atMs - timeline.fromMs);
       if (step === "begin") begun = { atMs, what };
       if (step === "done" || step === "ended") {
+        const after = begun ? sinceVerdict(timeline, host, begun.atMs) : "";
+        const began = begun
+          ? `begun at ${relativeText(begun.atMs - timeline.fromMs)}${after}, `
+          : "";
         const took = begun ? ` in ${durationText(atMs - begun.atMs)}` : "";
-        lines.push(`${what}  at ${host}, done at ${at}${took}`);
+        lines.push(`${what}  at ${host}: ${began}done at ${at}${took}`);
         begun = null;
       } else if (failed.has(step)) {
-        lines.push(`${what}  at ${host}, not done at ${at}: ${words}`);
+        lines.push(`${what}  at ${host}: not done, at ${at}: ${words}`);
         begun = null;
       }
     }
     if (begun) {
       const at = relativeText(begun.atMs - timeline.fromMs);
-      lines.push(`${begun.what}  at ${host}, begun at ${at}, and no end told`);
+      lines.push(`${begun.what}  at ${host}: begun at ${at}, and no end told`);
     }
   }
   return lines.length > 0 ? lines : ["TAKEOVER  none"];
 }
 
+const hostText = ({ host, site }: Lane): string => (site === "" ? host : `${host} of site ${site}`);
+
+const termOf = ({ term }: Span): bigint => (/^\d+$/.test(term) ? BigInt(term) : 0n);
+
+/**
+ * Who is active at the end; where nobody is, who was it last, and until when. One that has told
+ * nothing since is named apart if another one went on to a higher term.
+ */
 function activeLine(timeline: Timeline): string {
-  const last = lanesOf(timeline, "role").flatMap((lane) => {
-    const span = lane.spans.at(-1);
-    return span?.state === "active" && span.toMs === timeline.toMs ? [{ lane, span }] : [];
-  });
-  const named = last.map(({ lane, span }) => {
-    const site = lane.site === "" ? "" : ` of site ${lane.site}`;
-    return `${lane.host}${site}${span.sure ? "" : " (as last told)"}`;
-  });
-  return `ACTIVE  at the end: ${named.length > 0 ? named.join(", ") : "no host, as far as told"}`;
+  const active = lanesOf(timeline, "role").flatMap((lane) =>
+    lane.spans
+      .filter(({ state }) => state === "active")
+      .map((span) => ({ ...span, lane, isLast: span === lane.spans.at(-1) })),
+  );
+  const highest = active.reduce((most, span) => (termOf(span) > most ? termOf(span) : most), 0n);
+  const text = ({ lane, sure, term }: At<Span>): string =>
+    `${hostText(lane)}${term === "" ? "" : ` in term ${term}`}${sure ? "" : " (as last told)"}`;
+  const atEnd = active
+    .filter(({ isLast, toMs }) => isLast && toMs === timeline.toMs)
+    .filter((span) => span.sure || termOf(span) === highest);
+  if (atEnd.length > 0) return `ACTIVE  at the end: ${atEnd.map(text).join(", ")}`;
+  const last = active.reduce<At<Span> | null>(
+    (latest, span) => (latest === null || span.toMs >= latest.toMs ? span : latest),
+    null,
+  );
+  if (last === null) return "ACTIVE  no host, as far as told";
+  return `ACTIVE  last ${text(last)}, until ${relativeText(last.toMs - timeline.fromMs)}`;
 }
 
 /** Two sites that were active at one time, by what is sure; the longest such time. */

@@ -1,7 +1,7 @@
 /** The timeline as text: ASCII, for a serial console, a ticket or a mail. */
 import { wrapText } from "../examine-lines.ts";
 import { changesOf, shownLanes } from "./changes.ts";
-import { letterWords, markWords } from "./looks.ts";
+import { hasUnsure, markLegend, stateLegend } from "./legend.ts";
 import type { Lane, Timeline } from "./model.ts";
 import { beatsText, marksText, placeOf, stripText } from "./strip.ts";
 import { summaryOf } from "./summary.ts";
@@ -9,6 +9,7 @@ import { durationText, listTime, relativeText, relativeTicks } from "./times.ts"
 
 const labelWidth = 24;
 const listMax = 300;
+const hostWidthMax = 16;
 
 function cut(text: string, width: number): string {
   return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 2)}..`;
@@ -44,8 +45,7 @@ function momentLine(timeline: Timeline, atMs: readonly number[], width: number):
 function laneLines(timeline: Timeline, lane: Lane, width: number): string[] {
   const lines: string[] = [];
   const label = (text: string): string => `${cut(` ${text}`, labelWidth - 1)} `;
-  if (lane.spans.length > 0)
-    lines.push(label(lane.label) + stripText(timeline, lane.spans, width));
+  if (lane.spans.length > 0) lines.push(label(lane.label) + stripText(timeline, lane.spans, width));
   if (lane.beatsMs.length > 0) {
     const name = lane.spans.length > 0 ? "  heartbeats" : lane.label;
     lines.push(label(name) + beatsText(timeline, lane.beatsMs, width));
@@ -57,35 +57,16 @@ function laneLines(timeline: Timeline, lane: Lane, width: number): string[] {
   return lines;
 }
 
-const legendNames: readonly (readonly [string, readonly Lane["kind"][]])[] = [
-  ["faults", ["fault"]],
-  ["paths", ["path", "one-way", "health"]],
-  ["pairs", ["pair"]],
-  ["verdicts", ["verdict", "group"]],
-  ["roles", ["role"]],
-  ["service", ["service"]],
-];
-
 /** What the characters mean, of those that are there. */
 function legendLines(lanes: readonly Lane[], width: number): string[] {
-  const rows = legendNames.flatMap(([name, kinds]) => {
-    const words = new Set(
-      lanes
-        .filter(({ kind }) => kinds.includes(kind))
-        .flatMap(({ kind, spans }) =>
-          spans.map(({ state, fill }) => letterWords(kind, state, fill)),
-        ),
-    );
-    const first = name === "verdicts" && words.size > 0 ? ["its row, then"] : [];
-    return words.size > 0 ? [`${name.padEnd(10)}${[...first, ...words].join("  ")}`] : [];
-  });
-  const marks = new Set(
-    lanes.flatMap(({ marks }) => marks.map(({ kind, letter }) => `${letter} ${markWords[kind]}`)),
-  );
-  if (marks.size > 0) rows.push(`${"steps".padEnd(10)}${[...marks].join("  ")}  * several`);
-  if (lanes.some(({ spans }) => spans.some(({ sure }) => !sure)))
-    rows.push(`${"?".padEnd(10)}as last told: that host wrote no line since, and may not have run`);
-  return rows.flatMap((row) => wrapText(row, 10, width));
+  const row = (name: string, words: readonly string[]): string =>
+    `${name.padEnd(10)}${words.join("  ")}`;
+  const rows = stateLegend(lanes).map(({ name, words }) => row(name, words));
+  const marks = [...markLegend(lanes)].map(([letter, words]) => `${letter} ${words}`);
+  if (marks.length > 0) rows.push(row("steps", [...marks, "* several"]));
+  if (hasUnsure(lanes))
+    rows.push(row("?", ["as last told: that host wrote no line since, and may not have run"]));
+  return rows.flatMap((line) => wrapText(line, 10, width));
 }
 
 function listLines(timeline: Timeline, width: number): string[] {
@@ -93,11 +74,15 @@ function listLines(timeline: Timeline, width: number): string[] {
   const times = changes.map(({ atMs }) => relativeText(atMs - timeline.fromMs));
   const timeWidth = times.reduce((most, text) => Math.max(most, text.length), 0);
   const hostWidth = changes.reduce((most, { host }) => Math.max(most, host.length), 0);
+  const shown = Math.min(hostWidthMax, hostWidth);
   const lines = changes.flatMap(({ host, words }, at) => {
-    const head = `${(times[at] ?? "").padStart(timeWidth)} ${host.padEnd(Math.min(16, hostWidth))} `;
-    return wrapText(`${head}${words}`, head.length, width).map((line) => line.slice(0, width));
+    const head = `${(times[at] ?? "").padStart(timeWidth)} ${cut(host, shown)} `;
+    return wrapText(words, 0, width - head.length).map(
+      (line, row) => (row === 0 ? head : " ".repeat(head.length)) + line,
+    );
   });
-  const more = leftOut > 0 ? [`${leftOut} lesser changes are left out here; name a shorter time`] : [];
+  const more =
+    leftOut > 0 ? [`${leftOut} lesser changes are left out here; name a shorter time`] : [];
   return [...lines, ...more];
 }
 
@@ -118,10 +103,12 @@ export function timelineText(timeline: Timeline, widthColumns = 80): string {
     group = lane.group;
     strips.push(...laneLines(timeline, lane, width));
   }
-  const numbered = moments.map(
-    ({ atMs, host, words }, index) =>
-      `${index + 1}  ${relativeText(atMs - timeline.fromMs)} (${listTime(atMs, timeline)}) ${host}: ${words}`,
-  );
+  const clock = (atMs: number): string =>
+    timeline.origin === "wall" ? ` (${listTime(atMs, timeline)})` : "";
+  const numbered = moments.map(({ atMs, host, words }, index) => {
+    const when = relativeText(atMs - timeline.fromMs) + clock(atMs);
+    return `${index + 1}  ${when} ${host}: ${words}`;
+  });
   const all = [
     ...wrapText(`REPORT  ${timeline.title}`, 8, widthColumns),
     ...lines.flatMap((line) => wrapText(line, line.indexOf("  ") + 2, widthColumns)),
@@ -129,7 +116,13 @@ export function timelineText(timeline: Timeline, widthColumns = 80): string {
     `one column is ${durationText(columnMs)}`,
     ...scaleLines(timeline, width),
     ...(moments.length > 0
-      ? [momentLine(timeline, moments.map(({ atMs }) => atMs), width)]
+      ? [
+          momentLine(
+            timeline,
+            moments.map(({ atMs }) => atMs),
+            width,
+          ),
+        ]
       : []),
     ...strips,
     ...(leftOut > 0 ? [`${leftOut} calm lanes are left out`] : []),

@@ -22,10 +22,13 @@ import { clockText, durationText } from "./times.ts";
 export type TimelineWish = {
   readonly told: readonly Told[];
   readonly origin?: Origin;
+  /** Of what run this is; else the hosts are named. */
   readonly title?: string;
   readonly faults?: readonly FaultSpan[];
   readonly beats?: readonly Beats[];
   readonly services?: readonly ServiceRun[];
+  /** When each agent ran, where that is known: a simulator need not guess from silence. */
+  readonly agents?: readonly ServiceRun[];
   /** The part to show; states that began before it are shown from its beginning on. */
   readonly fromMs?: number | null;
   readonly toMs?: number | null;
@@ -52,7 +55,7 @@ function faultLanes(faults: readonly FaultSpan[], endMs: number): Lane[] {
     if (last && last.toMs > fault.fromMs) row[row.length - 1] = { ...last, toMs: fault.fromMs };
     row.push({
       ...lookOf("fault", "fault"), fromMs: fault.fromMs, toMs, state: "fault", label: text,
-      words: `${target}: ${text}`, sure: true, isChange: true,
+      detail: "", term: "", words: `${target}: ${text}`, sure: true, isChange: true,
     }); // biome-ignore format: one list
   }
   return [...rows].flatMap(([target, kept]) =>
@@ -137,16 +140,29 @@ function rangeOf(wish: TimelineWish): readonly [number, number] {
   return fromMs > toMs ? [0, 0] : [fromMs, toMs];
 }
 
-function titleOf(lanes: readonly Lane[], fromMs: number, toMs: number, origin: Origin): string {
-  const hosts = new Set(lanes.map(({ host }) => host).filter((host) => host !== ""));
-  const sites = new Set(lanes.map(({ site }) => site).filter((site) => site !== ""));
-  const count = (size: number, word: string): string => `${size} ${word}${size === 1 ? "" : "s"}`;
-  const who = `${count(hosts.size, "host")} of ${count(sites.size, "site")}`;
+const namedMax = 6;
+
+/** The hosts by name, or how many they are. */
+function whoText(lanes: readonly Lane[]): string {
+  const bySite = new Map<string, Set<string>>();
+  for (const { host, site } of lanes) {
+    if (host !== "") bySite.set(site, (bySite.get(site) ?? new Set()).add(host));
+  }
+  const count = lanes.length > 0 ? new Set(lanes.map(({ host }) => host)).size : 0;
+  if (count > namedMax) return `${count} hosts of ${bySite.size} sites`;
+  const named = [...bySite].map(([site, hosts]) => {
+    const names = [...hosts].sort(textOrder).join(", ");
+    return site === "" ? names : `${names} of site ${site}`;
+  });
+  return named.length > 0 ? named.join("; ") : "nothing told";
+}
+
+function titleOf(who: string, fromMs: number, toMs: number, origin: Origin): string {
   const from = clockText(fromMs, origin);
   const to = clockText(toMs, origin);
-  const day = from.slice(0, 11);
-  const until = origin === "wall" && to.startsWith(day) ? to.slice(11) : to;
-  return `${who}, ${from} to ${until} (${durationText(toMs - fromMs)})`;
+  const until = origin === "wall" && to.startsWith(from.slice(0, 11)) ? to.slice(11) : to;
+  const zone = origin === "wall" ? " UTC" : "";
+  return `${who}: ${from} to ${until}${zone} (${durationText(toMs - fromMs)})`;
 }
 
 export function timelineOf(wish: TimelineWish): Timeline {
@@ -155,7 +171,7 @@ export function timelineOf(wish: TimelineWish): Timeline {
   const fromMs = wish.fromMs ?? firstMs;
   const toMs = Math.max(fromMs, wish.toMs ?? lastMs);
   const endMs = Math.max(lastMs, toMs);
-  const fold = new Fold(wish.beats ?? []);
+  const fold = new Fold(wish.beats ?? [], wish.agents ?? []);
   for (const told of wish.told) fold.take(told);
   fold.finish(endMs);
   for (const beats of wish.beats ?? []) fold.withBeats(beats);
@@ -166,12 +182,13 @@ export function timelineOf(wish: TimelineWish): Timeline {
   const lanes = [...faultLanes(wish.faults ?? [], endMs), ...withoutDoubles(all)]
     .map((lane) => clipped(lane, fromMs, toMs))
     .filter(({ spans, marks, beatsMs }) => spans.length + marks.length + beatsMs.length > 0);
+  const sorted = ordered(lanes);
   return {
-    title: plain(wish.title ?? titleOf(lanes, fromMs, toMs, origin)),
+    title: plain(titleOf(wish.title ?? whoText(sorted), fromMs, toMs, origin)),
     fromMs,
     toMs,
     origin,
-    lanes: ordered(lanes),
+    lanes: sorted,
     notes: (wish.notes ?? []).map((note) => plain(note)),
   };
 }

@@ -217,6 +217,13 @@ export function siteNamed(config: Config, name: string): SiteConfig | undefined 
   return config.sites.find((site) => site.name === name);
 }
 
+const witnesses = onceFor(
+  ({ sites }: Config): ReadonlySet<string> =>
+    new Set(sites.filter(({ role }) => role === "witness").map(({ name }) => name)),
+);
+
+export const isWitness = (config: Config, site: string): boolean => witnesses(config).has(site);
+
 export const ownSite = onceFor((config: Config): SiteConfig => {
   const site = siteNamed(config, config.self.site);
   if (!site) throw new Error("assertion failed: own site is configured");

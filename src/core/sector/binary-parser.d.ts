@@ -12,6 +12,7 @@ declare module "binary-parser" {
     uint64le(name: string): this;
     buffer(name: string, options: BufferOptions): this;
     array(name: string, options: { type: Parser; length: number }): this;
+    nest(name: string, options: { type: Parser }): this;
     seek(bytes: number): this;
     parse(bytes: Uint8Array): unknown;
   }

@@ -7,6 +7,7 @@
  * A literal that names them all has one shape, and costs a twentieth. Rare changes are written as
  * spreads; the next step brings their outcome back to that shape.
  */
+import type { Lease, Waiting } from "./right-state.ts";
 import type { Peer, State } from "./state.ts";
 
 export function changed(state: State, change: Partial<State>): State {
@@ -69,6 +70,35 @@ export function changed(state: State, change: Partial<State>): State {
     rejected: state.rejected,
   };
   return Object.assign(copy, change);
+}
+
+export function withLease(state: State, change: Partial<Lease>): State {
+  const { lease } = state;
+  const copy: Lease = {
+    issued: lease.issued,
+    anchors: lease.anchors,
+    limitMs: lease.limitMs,
+    solo: lease.solo,
+    volumeWritten: lease.volumeWritten,
+    epochs: lease.epochs,
+  };
+  return changed(state, { lease: Object.assign(copy, change) });
+}
+
+export function withWaiting(state: State, change: Partial<Waiting>): State {
+  const { waiting } = state;
+  const copy: Waiting = {
+    sinceMs: waiting.sinceMs,
+    guards: waiting.guards,
+    floorSerial: waiting.floorSerial,
+    renounced: waiting.renounced,
+    witnessed: waiting.witnessed,
+    granting: waiting.granting,
+    ripe: waiting.ripe,
+    claimSerial: waiting.claimSerial,
+    claimDurableMs: waiting.claimDurableMs,
+  };
+  return changed(state, { waiting: Object.assign(copy, change) });
 }
 
 export function changedPeer(peer: Peer, change: Partial<Peer>): Peer {

@@ -9,6 +9,7 @@ import { exitCodes, type ExitCode } from "../base/exit-codes.ts";
 import { takeoverPublishLimitMs, unjudgedLimitMs } from "../base/timing.ts";
 import { nextTerm } from "../decision.ts";
 import { roles } from "../sector/layout.ts";
+import { only as nothing } from "./chain.ts";
 import { confirms, ownsTerm, possibleHolders, siteOf } from "./holders.ts";
 import { hasRight } from "./lease.ts";
 import type { Handover, HandoverPhase } from "./right-state.ts";
@@ -20,8 +21,6 @@ import type { Action, Input, State, Step } from "./state.ts";
 
 type Asked = Extract<Input, { kind: "switchover" }>;
 type Refused = { readonly code: ExitCode; readonly message: string };
-
-const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
 function told(step: string, fields: Readonly<Record<string, string | bigint | number>>): CoreEvent {
   return { level: "notice", ev: "switchover", fields: { step, ...fields } };

@@ -5,20 +5,21 @@ import { peerBeats } from "./commands.ts";
 import type { Peer, State } from "./state.ts";
 
 export function siteOf(state: State, term: bigint): string {
-  return state.config.sites.find((site) => site.id === ownerOf(term))?.name ?? `#${ownerOf(term)}`;
+  const owner = ownerOf(term);
+  return state.config.sites.find((site) => site.id === owner)?.name ?? `#${owner}`;
 }
 
 export const ownsTerm = (state: State): boolean => ownerOf(state.term) === state.ownSiteId;
 
-/** Whether they are watched or not. */
-export function possibleHolders(state: State): readonly Peer[] {
-  return state.peers.filter(({ host, enabled }) => !host.beacon && (enabled || host.enabled));
-}
+/** Whether it is watched or not. */
+const mayHold = ({ host, enabled }: Peer): boolean => !host.beacon && (enabled || host.enabled);
+
+export const possibleHolders = ({ peers }: State): readonly Peer[] => peers.filter(mayHold);
 
 /** Those of the site that owns the term. */
 export function ownerHosts(state: State): readonly Peer[] {
   const owner = ownerOf(state.term);
-  return possibleHolders(state).filter(({ siteId }) => siteId === owner);
+  return state.peers.filter((peer) => peer.siteId === owner && mayHold(peer));
 }
 
 /**
@@ -49,9 +50,10 @@ export function peersConfirm(state: State): boolean {
 /** Whether the term was given to us, by the word of a host of the site that had it. */
 export const isGivenToUs = (state: State): boolean =>
   ownsTerm(state) &&
-  possibleHolders(state).some(
-    ({ word }) =>
-      word?.state === states.handover &&
-      word.handoverTerm === state.term &&
-      word.handoverSite === state.ownSiteId,
+  state.peers.some(
+    (peer) =>
+      peer.word?.state === states.handover &&
+      peer.word.handoverTerm === state.term &&
+      peer.word.handoverSite === state.ownSiteId &&
+      mayHold(peer),
   );

@@ -225,8 +225,16 @@ function retire(state: State, hosts: Telling): Step {
   };
 }
 
+/** Nothing is under way here, and nobody tells of a command: so it nearly always is. */
+function isQuiet({ installation, devices, peers, siblings }: State): boolean {
+  if (installation !== null || devices.command !== null) return false;
+  if (peers.some(({ word }) => word !== null && word.command !== 0n)) return false;
+  return Object.values(siblings).every(({ told: { command } }) => command === 0n);
+}
+
 /** With each beat: what others tell, and what waited long enough to be tried again. */
 export function settleInstallation(state: State, wallNs: bigint): Step {
+  if (isQuiet(state)) return only(state);
   const hosts = tellingHosts(state);
   return chain(
     state,

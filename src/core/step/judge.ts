@@ -12,6 +12,8 @@ import {
   type Sighting,
 } from "../observation.ts";
 import { recordFlags, states } from "../sector/layout.ts";
+import { joined } from "./chain.ts";
+import { changed, changedPeer } from "./change.ts";
 import { pathsOffOf } from "./paths.ts";
 import {
   type ArbiterEvidence,
@@ -208,7 +210,7 @@ function updateLink(state: State, peer: Peer, events: CoreEvent[], actions: Acti
       actions.push({ kind: "query-pair", mirror });
     }
   }
-  return linkProvenMs === peer.linkProvenMs ? peer : { ...peer, linkProvenMs };
+  return linkProvenMs === peer.linkProvenMs ? peer : changedPeer(peer, { linkProvenMs });
 }
 
 function levelOf(verdict: Verdict): CoreEvent["level"] {
@@ -262,7 +264,7 @@ function updateVerdict(state: State, peer: Peer, events: CoreEvent[]): Peer {
     was: was?.row ?? "-",
   }; // biome-ignore format: one list
   events.push({ level: levelOf(verdict), ev: "verdict", fields });
-  return { ...peer, verdict };
+  return changedPeer(peer, { verdict });
 }
 
 function updatePath(state: State, peer: Peer, path: string, actions: Action[]): Peer {
@@ -274,7 +276,7 @@ function updatePath(state: State, peer: Peer, path: string, actions: Action[]): 
   if (path !== networkPath) actions.push({ kind: "query-pair", mirror: path });
   const startingMs = status === "starting" ? state.nowMs : sighting.startingMs;
   const judged: Sighting = { ...sighting, status, startingMs };
-  return { ...peer, sightings: { ...peer.sightings, [path]: judged } };
+  return changedPeer(peer, { sightings: { ...peer.sightings, [path]: judged } });
 }
 
 /** What a path may become without anything being wrong: watched anew, or silent as announced. */
@@ -358,26 +360,27 @@ export function judgeAll(before: State, state: State, path: string | null): Judg
   const events: CoreEvent[] = [];
   const actions: Action[] = [];
   const verdicts: CoreEvent[] = [];
-  let changed = false;
+  let news = false;
   const peers = state.peers.map((peer) => {
     const sighted = path === null ? peer : updatePath(state, peer, path, actions);
     const linked = updateLink(state, sighted, events, actions);
     const judged = peer.enabled ? updateVerdict(state, linked, verdicts) : linked;
-    if (judged !== peer) changed = true;
+    if (judged !== peer) news = true;
     return judged;
   });
-  const next: State = changed ? { ...state, peers } : state;
+  const next = news ? changed(state, { peers }) : state;
   const groupEvents: CoreEvent[] = [];
-  const groups = changed || path === null ? groupVerdicts(next, groupEvents, actions) : next.groups;
+  const groups = news || path === null ? groupVerdicts(next, groupEvents, actions) : next.groups;
   const told = pathEvents(next, before);
   return {
-    state: groups === next.groups ? next : { ...next, groups },
-    events: [...told, ...events, ...verdicts, ...groupEvents],
+    state: groups === next.groups ? next : changed(next, { groups }),
+    events: joined(joined(told, events), joined(verdicts, groupEvents)),
     actions: distinctPairQueries(actions),
   };
 }
 
 function distinctPairQueries(actions: readonly Action[]): readonly Action[] {
+  if (actions.length < 2) return actions;
   const asked = new Set<string>();
   return actions.filter((action) => {
     if (action.kind !== "query-pair") return true;

@@ -3,6 +3,7 @@
  * what was begun ends there, so that the service is stopped by its hook while there is time.
  */
 import { exitCodes } from "../base/exit-codes.ts";
+import { only } from "./chain.ts";
 import { abort } from "./handover.ts";
 import { ownsTerm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
@@ -11,7 +12,7 @@ import { endTakeover, halted } from "./takeover-end.ts";
 import type { State, Step } from "./state.ts";
 
 export function settleLapse(state: State): Step {
-  const nothing: Step = { state, actions: [], events: [] };
+  const nothing = only(state);
   const { handover, takeover, serviceMayRun } = state;
   if (!isArmed(state) || !ownsTerm(state) || !serviceMayRun || !isStopDue(state)) return nothing;
   if (handover) return abort(state, exitCodes.unsafe, "the lease runs out");

@@ -1,6 +1,7 @@
 /** A higher term ends what was begun under a lower one. */
 import { exitCodes } from "../base/exit-codes.ts";
 import { ownerOf } from "../decision.ts";
+import { only } from "./chain.ts";
 import { siteOf } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import type { State, Step } from "./state.ts";
@@ -17,7 +18,7 @@ export function overtakenText(state: State): string {
 /** A term from a believable record: kept if it is higher than ours. */
 export function learnTerm(state: State, term: bigint, from: string): Step {
   const learnt = raisedTerm(state, term, from);
-  if (!learnt) return { state, actions: [], events: [] };
+  if (!learnt) return only(state);
   const { takeover, handover } = state;
   if (handover) return endHandover(learnt, term);
   // A hook that runs is awaited: what it began is undone when it ends (hookEnded).

@@ -5,15 +5,18 @@
  */
 import type { CoreEvent } from "../base/event.ts";
 import { recordFlags } from "../sector/layout.ts";
+import { isWitness } from "../base/config.ts";
+import { only } from "./chain.ts";
+import { withLease } from "./change.ts";
 import { ownsTerm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { lockHeld } from "./lock.ts";
-import type { Lease } from "./right-state.ts";
 import type { Peer, State, Step } from "./state.ts";
 
 /** What is left of the lease; negative once it has run out. */
 export function leaseLeftMs({ lease, clocks }: State): number {
-  const anchorMs = Math.max(Number.NEGATIVE_INFINITY, ...Object.values(lease.anchors));
+  let anchorMs = Number.NEGATIVE_INFINITY;
+  for (const atMs of Object.values(lease.anchors)) anchorMs = Math.max(anchorMs, atMs);
   return anchorMs + lease.limitMs - clocks.longMs;
 }
 
@@ -61,42 +64,41 @@ function mayGrant(state: State, { word, echo }: Peer): boolean {
 
 /** The newest record of a peer, if its echo grants one of our beats or renounces takeover. */
 export function heedGrant(state: State, peer: Peer): Step {
-  const nothing: Step = { state, actions: [], events: [] };
+  const nothing = only(state);
   const { word, echo, siteId } = peer;
   const isDecider = word !== null && (word.flags & recordFlags.grants) !== 0;
   if (!isArmed(state) || !isDecider || siteId === state.ownSiteId) return nothing;
   const { site } = peer.host;
-  const epoch = state.lease.epochs[site] ?? 0;
-  if (word.lockEpoch < epoch) return nothing;
+  const epoch = state.lease.epochs[site];
+  if (word.lockEpoch < (epoch ?? 0)) return nothing;
   // Whatever else it says: from now on no older decider is heeded.
-  const epochs = { ...state.lease.epochs, [site]: word.lockEpoch };
-  const known: State = { ...state, lease: { ...state.lease, epochs } };
+  const isKnown = word.lockEpoch === epoch;
+  const epochs = isKnown ? state.lease.epochs : { ...state.lease.epochs, [site]: word.lockEpoch };
   const beat = mayGrant(state, peer)
-    ? state.lease.issued.find(
+    ? state.lease.issued.findLast(
         ({ serial, nonce }) => serial === echo?.serial && nonce === echo.nonce,
       )
     : undefined;
-  if (!beat) return { ...nothing, state: known };
+  if (!beat) return isKnown ? nothing : only(withLease(state, { epochs }));
   const anchorMs = Math.max(beat.atMs, state.lease.anchors[site] ?? Number.NEGATIVE_INFINITY);
   const isLonger = state.config.timing.leaseMs > state.lease.limitMs;
-  const lease: Lease = {
-    ...known.lease,
+  const granted = withLease(state, {
+    epochs,
     // A longer lease is in force for what was granted by the same times only.
-    anchors: { ...(isLonger ? {} : known.lease.anchors), [site]: anchorMs },
+    anchors: isLonger ? { [site]: anchorMs } : { ...state.lease.anchors, [site]: anchorMs },
     limitMs: state.config.timing.leaseMs,
-  };
-  return guarded({ ...known, lease }, peer, (word.flags & recordFlags.renounced) !== 0);
+  });
+  return guarded(granted, peer, (word.flags & recordFlags.renounced) !== 0);
 }
 
 /** The witness's word says nothing of whether the standby renounced. */
 function guarded(state: State, { host }: Peer, renounced: boolean): Step {
-  const isWitness = state.config.sites.some(
-    ({ name, role }) => name === host.site && role === "witness",
-  );
   // Who cannot fence itself must not say that it goes by the lease.
   const stays = !isLive(state) || state.watchdogFault !== "";
-  const solo = isWitness ? state.lease.solo : renounced || (state.lease.solo && stays);
-  if (solo === state.lease.solo) return { state, actions: [], events: [] };
+  const solo = isWitness(state.config, host.site)
+    ? state.lease.solo
+    : renounced || (state.lease.solo && stays);
+  if (solo === state.lease.solo) return only(state);
   const reason = solo
     ? `${host.site} renounced takeover in this term`
     : `granted by ${host.name}: from now on under the lease`;
@@ -105,7 +107,7 @@ function guarded(state: State, { host }: Peer, renounced: boolean): Step {
     ev: "guard",
     fields: { on: !solo, term: state.term, reason },
   };
-  return { state: { ...state, lease: { ...state.lease, solo } }, actions: [], events: [event] };
+  return { state: withLease(state, { solo }), actions: [], events: [event] };
 }
 
 const isLive = (state: State): boolean => leaseLeftMs(state) > state.config.timing.stopMs;

@@ -13,6 +13,8 @@ import { echoHeardBeats, echoLostBeats, heardNowMs, oneWayHoldMs } from "../base
 import { isFit } from "../observation.ts";
 import { lagFar, lagNever, lagOff, states } from "../sector/layout.ts";
 import { pathsTo } from "./begin.ts";
+import { only } from "./chain.ts";
+import { changed } from "./change.ts";
 import { pathInUse } from "./judge.ts";
 import { networkPath, type OneWayWatch, type Peer, type State, type Step } from "./state.ts";
 
@@ -191,18 +193,16 @@ function mayBeLost(peer: Peer, out: number, heardBeats: number): boolean {
 
 /** Looks at every direction of every path; tells what was lost for long enough, and what is over. */
 export function watchOneWay(state: State): Step {
-  const moment = momentOf(state);
+  let moment: Moment | null = null;
   const events: CoreEvent[] = [];
   const oneWay: Record<string, OneWayWatch> = {};
-  let changed = false;
+  let news = false;
   const idle = Object.keys(state.oneWay).length === 0;
   const heardBeats = echoHeardBeats(state.config.timing);
-  const out = new Map<string, number>();
   for (const peer of state.peers) {
-    const { site } = peer.host;
-    const count = out.get(site) ?? pathsTo(state.config, site).length;
-    out.set(site, count);
-    if (idle && !mayBeLost(peer, count, heardBeats)) continue;
+    const out = pathsTo(state.config, peer.host.site).length;
+    if (idle && !mayBeLost(peer, out, heardBeats)) continue;
+    moment ??= momentOf(state);
     const incarnation = peer.word?.incarnation ?? 0n;
     for (const look of looksAt(state, peer)) {
       const key = `${peer.host.name} ${look.path} ${look.direction}`;
@@ -210,19 +210,18 @@ export function watchOneWay(state: State): Step {
       const now = watched(was, look.view, incarnation, moment);
       if (now) oneWay[key] = now;
       if (now === was) continue;
-      changed = true;
+      news = true;
       const wasStated = isStated(was);
       if (isStated(now) && !wasStated) events.push(lossEvent(state, peer, look));
       if (!isStated(now) && wasStated) events.push(endEvent(peer, look));
     }
   }
-  return { state: changed ? { ...state, oneWay } : state, actions: [], events };
+  return news ? { state: changed(state, { oneWay }), actions: [], events } : only(state);
 }
 
 /** A record of ours is durable on that mirror's PVOL. */
 export function noteWritten(state: State, mirror: string): Step {
-  const writtenMs = { ...state.writtenMs, [mirror]: state.nowMs };
-  return { state: { ...state, writtenMs }, actions: [], events: [] };
+  return only(changed(state, { writtenMs: { ...state.writtenMs, [mirror]: state.nowMs } }));
 }
 
 /** Losses that are stated of that host now. */

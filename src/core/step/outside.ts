@@ -1,6 +1,7 @@
 /** Arbiters outside: asked before a takeover, and again and again by the site that must hold one. */
 import { asksArbiter, holdsArbiter } from "../base/config.ts";
 import { exitCodes } from "../base/exit-codes.ts";
+import { only as nothing } from "./chain.ts";
 import { ownsTerm, peersConfirm, siteOf } from "./holders.ts";
 import { endTakeover } from "./takeover-end.ts";
 import { storeTakenTerm } from "./takeover.ts";
@@ -8,8 +9,6 @@ import type { ArbiterQuestion, Input, State, Step } from "./state.ts";
 
 /** Between two questions of the agent's own accord. */
 const askEveryMs = 10_000;
-
-const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
 type Answer = Extract<Input, { kind: "arbiter" }>;
 

@@ -16,12 +16,9 @@ const ownSent = onceFor((config: Config) => sentBy(config, config.self.site));
 
 /** A peer that begins anew must still learn what is off: so every record says it. */
 export function pathsOffMask(state: State): number {
-  const names = ownSent(state.config);
-  let mask = 0;
-  for (let bit = 0; bit < Math.min(names.length, pathsOffBits); bit++) {
-    if (!state.paths[names[bit] ?? ""]?.enabled) mask |= 1 << bit;
-  }
-  return mask;
+  return ownSent(state.config)
+    .slice(0, pathsOffBits)
+    .reduce((mask, name, bit) => (state.paths[name]?.enabled ? mask : mask | (1 << bit)), 0);
 }
 
 /**

@@ -36,8 +36,8 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
   const own = ownHost(state.config);
   const given = givenTerm(state);
   const granted = toldGrant(state);
-  const { renounced } = state.waiting;
-  const newest = state.peers.find(({ word }) => word?.term === state.term)?.word;
+  const isRenounced = state.waiting.renounced !== null;
+  const told = commandsOf(state);
   return {
     state: stateCode(state, given.term !== 0n),
     role: roles[state.role],
@@ -54,12 +54,18 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     watchdogMs: timing.watchdogMs,
     generation: BigInt(state.config.generation),
     nonce: facts.nonce,
-    renouncedTerm: renounced === null ? 0n : state.term,
-    renouncedNonce: renounced === null ? 0n : (newest?.nonce ?? 0n),
+    renouncedTerm: isRenounced ? state.term : 0n,
+    renouncedNonce: isRenounced ? newestNonce(state) : 0n,
     handoverTerm: given.term > 0n ? given.term : granted.term,
     handoverSite: given.site === 0 ? granted.site : given.site,
     timingDigest: state.timingDigest,
-    ...commandsOf(state),
+    command: told.command,
+    commandKind: told.commandKind,
+    commandMirror: told.commandMirror,
+    commandSeen: told.commandSeen,
+    commandDone: told.commandDone,
+    commandDoneBefore: told.commandDoneBefore,
+    commandFault: told.commandFault,
     hostName: own.name,
     groups: groupsOf(state),
     noticeId: 0,
@@ -73,6 +79,10 @@ export function recordBody(state: State, facts: BeatFacts): RecordBody {
     lockEpoch: toldEpoch(state),
   };
 }
+
+/** Of a host that goes by our term. */
+const newestNonce = ({ peers, term }: State): bigint =>
+  peers.find(({ word }) => word?.term === term)?.word?.nonce ?? 0n;
 
 function stateCode({ stopping, selfEnabled }: State, gives: boolean): number {
   if (stopping) return states.leaving;
@@ -92,18 +102,18 @@ function isClosing(state: State): boolean {
 }
 
 function flagsOf(state: State): number {
-  const bits: readonly (readonly [boolean, number])[] = [
-    [state.beacon, recordFlags.beacon],
-    [isGuarded(state), recordFlags.guard],
-    [!state.serviceMayRun && !state.beacon, recordFlags.quiesced],
-    [isClosing(state), recordFlags.closing],
-    [state.waiting.renounced !== null, recordFlags.renounced],
-    [grants(state), recordFlags.grants],
-    [claimsLock(state), recordFlags.lockClaim],
-    [state.attested !== "", recordFlags.attested],
-    [state.waiting.claimSerial !== null, recordFlags.claims],
-  ];
-  return bits.reduce((flags, [isSet, bit]) => (isSet ? flags | bit : flags), 0);
+  const bit = (isSet: boolean, flag: number): number => (isSet ? flag : 0);
+  return (
+    bit(state.beacon, recordFlags.beacon) |
+    bit(isGuarded(state), recordFlags.guard) |
+    bit(!state.serviceMayRun && !state.beacon, recordFlags.quiesced) |
+    bit(isClosing(state), recordFlags.closing) |
+    bit(state.waiting.renounced !== null, recordFlags.renounced) |
+    bit(grants(state), recordFlags.grants) |
+    bit(claimsLock(state), recordFlags.lockClaim) |
+    bit(state.attested !== "", recordFlags.attested) |
+    bit(state.waiting.claimSerial !== null, recordFlags.claims)
+  );
 }
 
 /** The command that this host gives, and what it has done of those that it was given. */
@@ -136,7 +146,7 @@ function newestMark(peer: Peer): Position | null {
 
 function echoOf(state: State, peer: Peer): Echo {
   const word = peer.word;
-  const lags = Array.from({ length: pathsMax }, () => lagNever);
+  const lags = new Array<number>(pathsMax).fill(lagNever);
   pathsFrom(state.config, peer.host.site).forEach((path, index) => {
     const sighting = peer.sightings[path];
     // Who does not look must not be taken for one who sees nothing.
@@ -165,7 +175,7 @@ const noEcho: Echo = {
 export function echoesFor(state: State, site: string): readonly Echo[] {
   const peers = state.peers.filter((peer) => peer.host.site === site);
   const slots = peers.reduce((most, peer) => Math.max(most, peer.host.slot + 1), 0);
-  const echoes: Echo[] = Array.from({ length: slots }, () => noEcho);
+  const echoes = new Array<Echo>(slots).fill(noEcho);
   for (const peer of peers) echoes[peer.host.slot] = echoOf(state, peer);
   return echoes;
 }

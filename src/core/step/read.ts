@@ -7,7 +7,8 @@ import { ownHost, ownSite } from "../base/config.ts";
 import { unjudgedLimitMs } from "../base/timing.ts";
 import { isFit, watchRead } from "../observation.ts";
 import type { HeartbeatRecord } from "../sector/layout.ts";
-import { chain, only } from "./chain.ts";
+import { chain, joined, only } from "./chain.ts";
+import { changed } from "./change.ts";
 import { learnTerm } from "./learn.ts";
 import { heedGrant } from "./lease.ts";
 import { seePeerRecord, seeSlot } from "./see.ts";
@@ -23,16 +24,13 @@ function withWatch(
   const known = state.paths[path];
   if (!known) return only(state);
   const watch = watchRead(known.watch, input.read, state.config.timing);
-  const events: CoreEvent[] = [];
-  if (isFit(watch) !== isFit(known.watch)) {
-    const fields = { path, fit: isFit(watch), illness: watch.health };
-    events.push({ level: isFit(watch) ? "notice" : "warning", ev: "health", fields });
-  }
-  return {
-    state: { ...state, paths: { ...state.paths, [path]: { ...known, watch } } },
-    actions: [],
-    events,
-  };
+  const { name, kind, enabled } = known;
+  const paths = { ...state.paths, [path]: { name, kind, enabled, watch } };
+  const next = only(changed(state, { paths }));
+  if (isFit(watch) === isFit(known.watch)) return next;
+  const fields = { path, fit: isFit(watch), illness: watch.health };
+  const level = isFit(watch) ? "notice" : "warning";
+  return { ...next, events: [{ level, ev: "health", fields }] };
 }
 
 export function seeMirror(state: State, input: Extract<Input, { kind: "mirror-read" }>): Step {
@@ -58,20 +56,22 @@ export function seeMirror(state: State, input: Extract<Input, { kind: "mirror-re
     return result.peer;
   });
   unjudged.push(...strangers(watched.state, mirror.writer, input.seen));
-  const learnt = learn(state, { ...watched.state, peers }, unjudged);
-  return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
+  const learnt = learn(state, changed(watched.state, { peers }), unjudged);
+  return { ...learnt, events: joined(events, learnt.events) };
 }
 
 /** Records signed with our key in slots that our configuration gives to nobody, or to another. */
 function strangers(state: State, site: string, seen: readonly Seen[]): readonly TermTold[] {
-  return seen.flatMap(({ slot, reading }) => {
-    if (reading.kind !== "record") return [];
+  const higher: TermTold[] = [];
+  for (const { slot, reading } of seen) {
+    if (reading.kind !== "record" || reading.record.term <= state.term) continue;
     const { hostName, term } = reading.record;
     const known = state.peers.some(
       ({ host }) => host.site === site && host.slot === slot && host.name === hostName,
     );
-    return known || term <= state.term ? [] : [{ host: hostName, term }];
-  });
+    if (!known) higher.push({ host: hostName, term });
+  }
+  return higher;
 }
 
 /** What stands on a volume that is not installed here still tells who may be active. */
@@ -109,8 +109,8 @@ export function seeNetwork(state: State, input: Extract<Input, { kind: "network-
     peers[index] = result.peer;
     events.push(...result.events);
   }
-  const learnt = learn(state, { ...watched.state, peers }, unjudged);
-  return { state: learnt.state, actions: learnt.actions, events: [...events, ...learnt.events] };
+  const learnt = learn(state, changed(watched.state, { peers }), unjudged);
+  return { ...learnt, events: joined(events, learnt.events) };
 }
 
 /** What the records of other sites teach of us and of the cluster. */
@@ -128,6 +128,7 @@ function heed(before: State, state: State): Step {
   const newer = state.peers.filter(
     (peer, index) => peer.enabled && peer.word !== before.peers[index]?.word,
   );
+  if (newer.length === 0) return only(state);
   return chain(
     state,
     ...newer.flatMap((peer) => [
@@ -144,12 +145,13 @@ function heed(before: State, state: State): Step {
  */
 function raiseIncarnation(state: State): Step {
   const { incarnation } = state;
+  const beginning = state.nowMs - state.startedMs < 2 * unjudgedLimitMs(state.config.timing);
+  if (!beginning) return only(state);
   const highest = state.peers.reduce(
     (most, { echo }) => (echo && echo.incarnation > most ? echo.incarnation : most),
     incarnation,
   );
-  const beginning = state.nowMs - state.startedMs < 2 * unjudgedLimitMs(state.config.timing);
-  if (highest === incarnation || !beginning) return only(state);
+  if (highest === incarnation) return only(state);
   const next = highest + 1n;
   const fields = { incarnation: next, was: incarnation, reason: "peers remember a higher one" };
   const isWitness = ownSite(state.config).role === "witness";
@@ -168,12 +170,10 @@ type TermTold = { readonly host: string; readonly term: bigint };
  * judged, but its term counts: it tells who may be active.
  */
 function highestTerm(state: State, unjudged: readonly TermTold[]): Step {
-  let highest: TermTold | null = null;
-  const words = state.peers.flatMap(({ host, word }) =>
-    word ? [{ host: host.name, term: word.term }] : [],
-  );
-  for (const told of [...words, ...unjudged]) {
-    if (told.term > (highest?.term ?? state.term)) highest = told;
+  let highest: TermTold = { host: "", term: state.term };
+  for (const { host, word } of state.peers) {
+    if (word && word.term > highest.term) highest = { host: host.name, term: word.term };
   }
-  return highest ? learnTerm(state, highest.term, highest.host) : only(state);
+  for (const told of unjudged) if (told.term > highest.term) highest = told;
+  return highest.term > state.term ? learnTerm(state, highest.term, highest.host) : only(state);
 }

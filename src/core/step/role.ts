@@ -6,20 +6,19 @@
 import type { CoreEvent } from "../base/event.ts";
 import { asksArbiter, holdsArbiter } from "../base/config.ts";
 import { nextRole, type RoleChange } from "../decision.ts";
+import { chain, joined, only as nothing } from "./chain.ts";
 import { isGivenToUs, ownsTerm, peersConfirm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { hasLocalRight, isGuarded, isStopDue, leaseLeftMs } from "./lease.ts";
 import { agedSiblings, siblingChange, siblingHandsOver, siblingTakesOver } from "./siblings.ts";
 import { hookFacts } from "./takeover.ts";
 import { mayStoreAgain, storeTerm } from "./term.ts";
-import type { Action, State, Step } from "./state.ts";
+import type { State, Step } from "./state.ts";
 
 /** A stop hook that failed is run again after this. */
 const stopRetryMs = 5000;
 /** Roles that may follow from one input: fenced, then stopped, then standby. */
 const changesMax = 3;
-
-const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
 /** Why the service must stop; null where it may go on. */
 function mustStop(state: State): string | null {
@@ -98,22 +97,22 @@ function changeOf(state: State): RoleChange | null {
 
 /** Lets the role follow from the facts, and the service from the role. */
 export function settleRole(before: State): Step {
-  let step = settleServing(agedSiblings(before));
-  const actions: Action[] = [...step.actions];
-  const events: CoreEvent[] = [...step.events];
+  return chain(before, (state) => settleServing(agedSiblings(state)), changeRoles, retryStop);
+}
+
+function changeRoles(before: State): Step {
+  let step = nothing(before);
   for (let changes = 0; changes < changesMax; changes++) {
     const change = changeOf(step.state);
     if (!change) break;
-    step = enterRole(step.state, change);
-    actions.push(...step.actions);
-    events.push(...step.events);
+    const entered = enterRole(step.state, change);
+    step = {
+      state: entered.state,
+      actions: joined(step.actions, entered.actions),
+      events: joined(step.events, entered.events),
+    };
   }
-  const retried = retryStop(step.state);
-  return {
-    state: retried.state,
-    actions: [...actions, ...retried.actions],
-    events: [...events, ...retried.events],
-  };
+  return step;
 }
 
 function enterRole(before: State, { role, reason }: RoleChange): Step {

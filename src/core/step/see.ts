@@ -3,6 +3,7 @@ import type { CoreEvent } from "../base/event.ts";
 import { comparePositions, isRegression, type Position } from "../record.ts";
 import { beginSighting, seeInvalid, seeRecord, type Sighting } from "../observation.ts";
 import { type EchoSector, type HeartbeatRecord, recordFlags, states } from "../sector/layout.ts";
+import { changedPeer } from "./change.ts";
 import { keptMarks } from "./marks.ts";
 import { pathsOffOf } from "./paths.ts";
 import type { EchoOfUs, Peer, Seen, State, Word } from "./state.ts";
@@ -110,16 +111,10 @@ export function seePeerRecord(
   if (mark && isRegression(record, mark)) {
     return { peer: withSighting(peer, path, seeInvalid(sighting, "regression")), events: [] };
   }
-  const seen = withSighting(peer, path, seeRecord(sighting, watch, record, seenMs));
-  const advanced = seen.sightings[path]?.position !== sighting.position;
-  // A path that is off for all stands in the mask; the flag alone means: off for us.
-  const masked = pathsOffOf(state.config, peer.host.site, record).includes(path);
-  const off = (record.flags & recordFlags.pathOff) !== 0 && !masked;
-  const pathsOff = peer.pathsOff.filter((name) => name !== path);
-  const moved: Peer = {
-    ...seen,
-    pathsOff: off && advanced ? [...pathsOff, path] : advanced ? pathsOff : peer.pathsOff,
-  };
+  const seen = seeRecord(sighting, watch, record, seenMs);
+  const advanced = seen.position !== sighting.position;
+  const withPath = withSighting(peer, path, seen);
+  const moved = advanced ? withPathOff(state, withPath, path, record) : withPath;
   if (!isNewer(record, peer)) return { peer: moved, events: [] };
   const word = wordOf(record);
   // An echo speaks for the run that wrote it: a serial alone does not tell one run from the next.
@@ -128,7 +123,18 @@ export function seePeerRecord(
   const back = hasBegunAnew(peer.word, word)
     ? watchedAnew(state, moved, null)
     : watchedAnew(state, moved, pathsOnAgain(state, peer, word));
-  return { peer: { ...back, word, echo }, events: wordEvents(state, peer, word) };
+  return { peer: changedPeer(back, { word, echo }), events: wordEvents(state, peer, word) };
+}
+
+/** Whether the newest record says that its sender beats here no more, or does again. */
+function withPathOff(state: State, peer: Peer, path: string, record: HeartbeatRecord): Peer {
+  const flagged = (record.flags & recordFlags.pathOff) !== 0;
+  const known = peer.pathsOff.includes(path);
+  if (!flagged && !known) return peer;
+  // A path that is off for all stands in the mask; the flag alone means: off for us.
+  const off = flagged && !pathsOffOf(state.config, peer.host.site, record).includes(path);
+  const pathsOff = peer.pathsOff.filter((name) => name !== path);
+  return changedPeer(peer, { pathsOff: off ? [...pathsOff, path] : pathsOff });
 }
 
 function isGone(word: Word): boolean {
@@ -157,12 +163,12 @@ function watchedAnew(state: State, peer: Peer, only: readonly string[] | null): 
     const { intervalMs, position } = sighting;
     return [path, beginSighting(intervalMs, state.nowMs, watch, position)] as const;
   });
-  return { ...peer, marks: keptMarks(peer), sightings: Object.fromEntries(sightings) };
+  return changedPeer(peer, { marks: keptMarks(peer), sightings: Object.fromEntries(sightings) });
 }
 
 export function withSighting(peer: Peer, path: string, sighting: Sighting): Peer {
   if (peer.sightings[path] === sighting) return peer;
-  return { ...peer, sightings: { ...peer.sightings, [path]: sighting } };
+  return changedPeer(peer, { sightings: { ...peer.sightings, [path]: sighting } });
 }
 
 /** One changed slot of a mirror. */

@@ -298,7 +298,15 @@ function keepNotes(state: State): Step {
   };
 }
 
+/** Nothing heard, split or noted: so it nearly always is. */
+function isQuiet({ signals: { heard, splits }, devices }: State): boolean {
+  for (const _ in heard) return false;
+  for (const _ in splits) return false;
+  return devices.splitForSignal.length === 0;
+}
+
 export function settleSignals(before: State): Step {
+  if (before.stopping || isQuiet(before)) return only(before);
   let state = before;
   const actions: Action[] = [];
   const events: CoreEvent[] = [];
@@ -307,7 +315,6 @@ export function settleSignals(before: State): Step {
     actions.push(...step.actions);
     events.push(...step.events);
   };
-  if (state.stopping) return only(state);
   for (const [mirror, atMs] of Object.entries(before.signals.heard)) {
     take(answerHeard(state, mirror, atMs));
   }

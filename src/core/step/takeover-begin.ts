@@ -3,6 +3,7 @@ import { asksArbiter } from "../base/config.ts";
 import { exitCodes, type Refusal } from "../base/exit-codes.ts";
 import { takeoverPublishLimitMs } from "../base/timing.ts";
 import { nextTerm, takeoverRefusal } from "../decision.ts";
+import { only as nothing } from "./chain.ts";
 import { dataFault } from "./data.ts";
 import { confirms, isGivenToUs, ownerHosts, ownsTerm, possibleHolders, siteOf } from "./holders.ts";
 import { isArmed } from "./issued.ts";
@@ -16,8 +17,6 @@ import { standsBy, takeoverFacts } from "./takeover-facts.ts";
 import type { Action, Input, State, Step, Takeover } from "./state.ts";
 
 type Asked = Extract<Input, { kind: "takeover" }>;
-
-const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
 const isExternal = ({ config }: State): boolean => asksArbiter(config.policy);
 

@@ -8,6 +8,7 @@ import type { CoreEvent } from "../base/event.ts";
 import { exitCodes } from "../base/exit-codes.ts";
 import { ownSite } from "../base/config.ts";
 import { ownerOf } from "../decision.ts";
+import { only as nothing } from "./chain.ts";
 import { possibleHolders } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { leaseLeftMs } from "./lease.ts";
@@ -27,8 +28,6 @@ import {
   type Takeover,
   type TakeoverPhase,
 } from "./state.ts";
-
-const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
 export function hookFacts(state: State, role: string, reason: string): HookFacts {
   const peer = state.peers[0]?.host.site ?? "";

@@ -10,7 +10,7 @@
 import type { Config } from "../base/config.ts";
 import { onceFor } from "../base/once.ts";
 import { recordFlags } from "../sector/layout.ts";
-import { changed } from "./change.ts";
+import { withLease, withWaiting } from "./change.ts";
 import { ownsTerm, possibleHolders } from "./holders.ts";
 import { isArmed, issuedAtMs } from "./issued.ts";
 import type { Input, Peer, State } from "./state.ts";
@@ -37,10 +37,9 @@ export function noteWitnessWrite(
   const { waiting, clocks } = state;
   const claimed = waiting.claimSerial !== null && serial >= waiting.claimSerial;
   const claimDurableMs = claimed ? (waiting.claimDurableMs ?? clocks.shortMs) : null;
-  return changed(state, {
-    waiting: { ...waiting, claimDurableMs },
-    lease: { ...state.lease, volumeWritten: { serial, atMs: nowMs } },
-  });
+  const known = claimDurableMs === waiting.claimDurableMs;
+  const claiming = known ? state : withWaiting(state, { claimDurableMs });
+  return withLease(claiming, { volumeWritten: { serial, atMs: nowMs } });
 }
 
 /** What this host's slot there says, or that it cannot be told: either keeps from renewing. */
@@ -65,7 +64,7 @@ export function renewByVolume(
   if (atMs === null) return state;
   const before = state.lease.anchors[volumeGranter] ?? Number.NEGATIVE_INFINITY;
   const anchors = { ...state.lease.anchors, [volumeGranter]: Math.max(atMs, before) };
-  return changed(state, { lease: { ...state.lease, anchors } });
+  return withLease(state, { anchors });
 }
 
 /** What is left of the wait since our claim was durable there; infinite before it is. */

@@ -7,12 +7,11 @@
 import type { CoreEvent } from "../base/event.ts";
 import { ownerOf } from "../decision.ts";
 import { recordFlags, roles } from "../sector/layout.ts";
+import { only as nothing } from "./chain.ts";
 import { confirms, ownerHosts, possibleHolders } from "./holders.ts";
 import { guardSeen, isWitnessHost, waitLeftMs } from "./standby.ts";
 import { mayStoreAgain, storeTerm } from "./term.ts";
 import type { Peer, State, Step } from "./state.ts";
-
-const nothing = (state: State): Step => ({ state, actions: [], events: [] });
 
 const told = (step: string, state: State, reason: string): CoreEvent => ({
   level: "warning",
