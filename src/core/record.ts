@@ -16,10 +16,11 @@ import {
   magics,
   media,
   nilUuid,
-  sectorBytes,
   type SectorKind,
   type SectorRecord,
 } from "./sector/layout.ts";
+
+const macBytes = 16;
 
 /** Why a sector or datagram is not believed. The words appear in journals and counters. */
 export const rejections = [
@@ -64,11 +65,19 @@ export type Opened<K extends SectorKind> =
 
 const rejected = (reason: Rejection) => ({ kind: "rejected", reason }) as const;
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0);
+/** Whether these bytes stand in the sector at that place. */
+function standsAt(bytes: Uint8Array, sector: Uint8Array, at: number): boolean {
+  let difference = 0;
+  for (let i = 0; i < bytes.length; i++) difference |= (bytes[i] ?? 0) ^ (sector[at + i] ?? 0);
   return difference === 0;
 }
+
+/** Little endian; for two numbers a view of its own would cost more than to read them. */
+function u16At(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+}
+const u32At = (bytes: Uint8Array, at: number): number =>
+  (u16At(bytes, at) | (u16At(bytes, at + 2) << 16)) >>> 0;
 
 function isZero(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
@@ -83,9 +92,8 @@ function magicIs(sector: Uint8Array, magic: string): boolean {
 /** Magic, checksum and version: whether this is a whole sector of ours at all. */
 function wholeness(kind: SectorKind, sector: Uint8Array, crc32c: Crc32c): Rejection | null {
   if (!magicIs(sector, magics[kind])) return "not-a-record";
-  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
-  if (crc32c(sector.subarray(0, crcOffset)) !== view.getUint32(crcOffset, true)) return "checksum";
-  const version = view.getUint16(8, true);
+  if (crc32c(sector.subarray(0, crcOffset)) !== u32At(sector, crcOffset)) return "checksum";
+  const version = u16At(sector, 8);
   if (version !== formatVersion) return version > formatVersion ? "version-newer" : "version-older";
   return null;
 }
@@ -104,10 +112,9 @@ function identity(record: SectorRecord[SectorKind], place: Place): Rejection | n
 
 /** Key and MAC. */
 export function authenticity(sector: Uint8Array, mac: Mac): Rejection | null {
-  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
-  const expected = mac(view.getUint32(keyIdOffset, true), sector.subarray(0, macSpanBytes));
+  const expected = mac(u32At(sector, keyIdOffset), sector.subarray(0, macSpanBytes));
   if (expected === null) return "unknown-key";
-  return sameBytes(expected, sector.subarray(macOffset, macOffset + 16)) ? null : "forged";
+  return expected.length === macBytes && standsAt(expected, sector, macOffset) ? null : "forged";
 }
 
 /**

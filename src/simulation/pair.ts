@@ -54,6 +54,8 @@ export class Pair {
   private suspending: (() => void) | null = null;
   /** Told of each change of the state or of the link. */
   onChange: () => void = () => undefined;
+  /** What comes on top of `lagMs` for each write, in place of the jitter. */
+  lagSource: (() => number) | null = null;
 
   constructor(
     name: string,
@@ -175,7 +177,8 @@ export class Pair {
   private send(block: number, bytes: Block): void {
     const { epoch } = this;
     const { lagMs, jitterMs } = this.times;
-    const dueMs = this.time.nowMs + lagMs + (jitterMs > 0 ? this.random.around(jitterMs) : 0);
+    const drawnMs = (): number => (jitterMs > 0 ? this.random.around(jitterMs) : 0);
+    const dueMs = this.time.nowMs + lagMs + (this.lagSource ? this.lagSource() : drawnMs());
     // A remote copy keeps the order of writes.
     this.arrivedMs = Math.max(this.arrivedMs, dueMs);
     this.time.at(this.arrivedMs, () => {

@@ -32,13 +32,13 @@ const spansOf = (lanes: readonly Lane[]): readonly At<Span>[] =>
 /** Steps that begin and end a takeover or a switch-over. */
 const stepWeights: Readonly<Record<string, number>> = {
   begin: 2,
+  // The receiving end of a switch-over begins so.
+  "term received": 2,
   done: 3,
-  ended: 3,
   "term given": 1,
-  refused: 2,
 };
 const failed = new Set([
-  "refused", "no lease", "no right", "not stored", "not alone", "overtaken", "hook failed",
+  "refused", "ended", "no lease", "no right", "not stored", "not alone", "overtaken", "hook failed",
   "not published",
 ]); // biome-ignore format: one list
 
@@ -125,8 +125,8 @@ function takeoverLines(timeline: Timeline): string[] {
       if (kind !== "takeover" && kind !== "switchover") continue;
       const what = kind === "takeover" ? "TAKEOVER" : "SWITCH-OVER";
       const at = relativeText(atMs - timeline.fromMs);
-      if (step === "begin") begun = { atMs, what };
-      if (step === "done" || step === "ended") {
+      if (step === "begin" || step === "term received") begun = { atMs, what };
+      if (step === "done") {
         const after = begun ? sinceVerdict(timeline, host, begun.atMs) : "";
         const began = begun
           ? `begun at ${relativeText(begun.atMs - timeline.fromMs)}${after}, `
@@ -168,37 +168,60 @@ function activeLine(timeline: Timeline): string {
     .filter(({ isLast, toMs }) => isLast && toMs === timeline.toMs)
     .filter((span) => span.sure || termOf(span) === highest);
   if (atEnd.length > 0) return `ACTIVE  at the end: ${atEnd.map(text).join(", ")}`;
-  const last = active.reduce<At<Span> | null>(
-    (latest, span) => (latest === null || span.toMs >= latest.toMs ? span : latest),
-    null,
-  );
+  // An older term's owner that fell silent is not the last one, however late its next start is.
+  const last = active
+    .filter((span) => termOf(span) === highest)
+    .reduce<At<Span> | null>(
+      (latest, span) => (latest === null || span.toMs >= latest.toMs ? span : latest),
+      null,
+    );
   if (last === null) return "ACTIVE  no host, as far as told";
   return `ACTIVE  last ${text(last)}, until ${relativeText(last.toMs - timeline.fromMs)}`;
 }
 
-/** Two sites that were active at one time, by what is sure; the longest such time. */
-function twoActiveLine(timeline: Timeline): string {
-  const said = spansOf(lanesOf(timeline, "role"))
-    .filter(({ state, sure }) => state === "active" && sure)
-    .sort((a, b) => a.fromMs - b.fromMs);
-  let longestMs = 0;
-  let told = "";
+type Overlap = { readonly one: At<Span>; readonly other: At<Span>; readonly ms: number };
+
+/** The longest time in which two sites had such a span at once. */
+function longestOverlap(spans: readonly At<Span>[]): Overlap | null {
+  const siteOf = ({ lane }: At<Span>): string => lane.site || lane.host;
   const open: At<Span>[] = [];
-  for (const span of said) {
-    for (const other of open) {
-      const overlapMs = Math.min(other.toMs, span.toMs) - span.fromMs;
-      if (other.lane.site === span.lane.site || overlapMs <= longestMs) continue;
-      longestMs = overlapMs;
-      const at = relativeText(span.fromMs - timeline.fromMs);
-      told = `${other.lane.host} and ${span.lane.host} for ${durationText(overlapMs)} from ${at}`;
+  let longest: Overlap | null = null;
+  for (const span of [...spans].sort((a, b) => a.fromMs - b.fromMs)) {
+    for (const one of open) {
+      const ms = Math.min(one.toMs, span.toMs) - span.fromMs;
+      if (siteOf(one) !== siteOf(span) && ms > (longest?.ms ?? 0))
+        longest = { one, other: span, ms };
     }
-    // Of one host and site only the one that lasts longest matters.
-    const same = open.findIndex(({ lane }) => lane.site === span.lane.site);
+    // Of a site only the one that lasts longest matters to those that begin later.
+    const same = open.findIndex((each) => siteOf(each) === siteOf(span));
     if (same < 0) open.push(span);
     else if ((open[same]?.toMs ?? 0) < span.toMs) open[same] = span;
   }
-  if (told === "") return "TWO ACTIVE  never, by the hosts' own word";
-  return `TWO ACTIVE  ${told}, by their own word: compare their clocks`;
+  return longest;
+}
+
+/** Two active sites, as told; or what nobody told, and has to be looked at. */
+function twoActiveLine(timeline: Timeline): string {
+  const at = (ms: number): string => relativeText(ms - timeline.fromMs);
+  const text = ({ one, other, ms }: Overlap): string =>
+    `${one.lane.host} and ${other.lane.host} for ${durationText(ms)} from ${at(other.fromMs)}`;
+  const runs = spansOf(lanesOf(timeline, "service"));
+  const services = longestOverlap(runs);
+  if (services) return `TWO ACTIVE  the service ran at ${text(services)}`;
+  // Where it is known when the service ran, nothing need be taken from what was told.
+  if (runs.length > 0) return "TWO ACTIVE  never: at no time did the service run at two sites";
+  const active = spansOf(lanesOf(timeline, "role")).filter(({ state }) => state === "active");
+  const told = longestOverlap(active.filter(({ sure }) => sure));
+  if (told) return `TWO ACTIVE  ${text(told)}, by their own word: compare their clocks`;
+  const untold = longestOverlap(active);
+  if (!untold) return "TWO ACTIVE  never, by the hosts' own word";
+  const { one, other } = untold;
+  const [silent, next] = one.sure ? [other, one] : [one, other];
+  return (
+    `TWO ACTIVE  not told; but ${silent.lane.host} was active and told nothing from ` +
+    `${at(silent.fromMs)} to ${at(silent.toMs)}, and ${next.lane.host} was active from ` +
+    `${at(next.fromMs)}: make sure that ${silent.lane.host} was down`
+  );
 }
 
 function gravestLines(timeline: Timeline): string[] {

@@ -66,13 +66,20 @@ export const patterns = Object.entries(patternLines)
   )
   .join("");
 
+/** Outlines that would be too pale on paper. */
+const outlines: Readonly<Record<string, string>> = {
+  quiet: "soft",
+  idle: "soft",
+  notice: "notice-line",
+};
+
 const toneCss = Object.keys(light)
   .map((tone) => {
     const fill = tone in patternLines ? `url(#p-${tone})` : `var(--${tone})`;
     return (
       `.${tone}{fill:${fill}}` +
       `.i-${tone}{fill:var(--${tone}-ink);stroke:var(--${tone})}` +
-      `.m-${tone}{stroke:var(--${tone === "quiet" || tone === "idle" ? "soft" : tone})}`
+      `.m-${tone}{stroke:var(--${outlines[tone] ?? tone})}`
     );
   })
   .join("\n");

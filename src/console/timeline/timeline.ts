@@ -108,7 +108,8 @@ function clipped(lane: Lane, fromMs: number, toMs: number): Lane {
 }
 
 const kindOrder = (kind: LaneKind): number => laneKinds.indexOf(kind);
-const textOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Host 2 before host 10. */
+const textOrder = new Intl.Collator("en", { numeric: true }).compare;
 
 /** Faults first; then host by host, site by site: heartbeats, pairs, verdicts, roles, the rest. */
 function ordered(lanes: readonly Lane[]): Lane[] {

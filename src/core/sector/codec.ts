@@ -7,6 +7,7 @@
  */
 import { Parser } from "binary-parser";
 import { assert, unreachable } from "../base/assert.ts";
+import { onceFor } from "../base/once.ts";
 import { type Field, fieldBytes, type Layout, layoutBytes } from "./field.ts";
 import {
   crcOffset,
@@ -29,43 +30,46 @@ export type Sealing = { readonly mac: Mac; readonly crc32c: Crc32c; readonly key
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-/** A cluster has a handful of uuids, read again and again: the last ones are kept as text. */
+/** A cluster has a handful of uuids and names, read again and again: the last ones are kept. */
 const textsKept = 16;
-const textWords = new Int32Array(4 * textsKept);
-const texts: string[] = [];
-let textsMade = 0;
 
 /** Its sign does not matter: it is only compared. */
 function wordAt(bytes: Uint8Array, at: number): number {
-  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as const;
-  return ((a ?? 0) << 24) | ((b ?? 0) << 16) | ((c ?? 0) << 8) | (d ?? 0);
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
-export function uuidText(bytes: Uint8Array, at = 0): string {
-  const a = wordAt(bytes, at);
-  const b = wordAt(bytes, at + 4);
-  const c = wordAt(bytes, at + 8);
-  const d = wordAt(bytes, at + 12);
-  for (let i = 0; i < texts.length; i++) {
-    const w = 4 * i;
-    if (textWords[w] !== a || textWords[w + 1] !== b) continue;
-    if (textWords[w + 2] === c && textWords[w + 3] === d) return texts[i] as string;
-  }
-  const text = newUuidText(bytes, at);
-  const slot = textsMade++ % textsKept;
-  textWords.set([a, b, c, d], 4 * slot);
-  texts[slot] = text;
-  return text;
+/** What 16 bytes say, as `make` reads them; made anew only where they are not among the last ones. */
+function keptTexts(make: (bytes: Uint8Array, at: number) => string) {
+  const words = new Int32Array(4 * textsKept);
+  const texts: string[] = [];
+  let made = 0;
+  return (bytes: Uint8Array, at = 0): string => {
+    const a = wordAt(bytes, at);
+    const b = wordAt(bytes, at + 4);
+    const c = wordAt(bytes, at + 8);
+    const d = wordAt(bytes, at + 12);
+    for (let i = 0; i < texts.length; i++) {
+      const w = 4 * i;
+      if (words[w] !== a || words[w + 1] !== b) continue;
+      if (words[w + 2] === c && words[w + 3] === d) return texts[i] as string;
+    }
+    const text = make(bytes, at);
+    const slot = made++ % textsKept;
+    words.set([a, b, c, d], 4 * slot);
+    texts[slot] = text;
+    return text;
+  };
 }
 
-function newUuidText(bytes: Uint8Array, at: number): string {
+export const uuidText = keptTexts((bytes, at) => {
   let text = "";
   for (let i = 0; i < 16; i++) {
     if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
     text += hex[bytes[at + i] ?? 0];
   }
   return text;
-}
+});
 
 export function uuidBytes(text: string): Uint8Array {
   const digits = text.replaceAll("-", "");
@@ -97,41 +101,62 @@ function writeText(target: Uint8Array, at: number, length: number, text: string)
   }
 }
 
-function writeField(
-  target: Uint8Array,
-  view: DataView,
-  field: Field,
-  base: number,
-  value: unknown,
-): void {
+/**
+ * Bytes that are written to. Their view is made at the first wide number: it costs more than to
+ * write the few short fields by which one copy of a record differs from the next.
+ */
+type Target = { readonly bytes: Uint8Array; view: DataView | null };
+
+const targetOf = (bytes: Uint8Array): Target => ({ bytes, view: null });
+
+function writeU16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  writeU16(bytes, at, value);
+  writeU16(bytes, at + 2, value >>> 16);
+}
+
+function writeU64(target: Target, at: number, value: bigint): void {
+  const { bytes } = target;
+  target.view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  target.view.setBigUint64(at, value, true);
+}
+
+function writeField(target: Target, field: Field, base: number, value: unknown): void {
   const at = base + field.at;
+  const { bytes } = target;
   switch (field.kind) {
     case "u8":
-      return view.setUint8(at, value as number);
+      bytes[at] = value as number;
+      return;
     case "u16":
-      return view.setUint16(at, value as number, true);
+      return writeU16(bytes, at, value as number);
     case "u32":
-      return view.setUint32(at, value as number, true);
+      return writeU32(bytes, at, value as number);
     case "u64":
-      return view.setBigUint64(at, value as bigint, true);
+      return writeU64(target, at, value as bigint);
     case "uuid":
-      return target.set(knownUuidBytes(value as string), at);
+      return bytes.set(knownUuidBytes(value as string), at);
     case "text":
-      return writeText(target, at, field.length, value as string);
+      return writeText(bytes, at, field.length, value as string);
     case "bytes":
-      return target.set(value as Uint8Array, at);
+      return bytes.set(value as Uint8Array, at);
     case "zero":
       return;
     case "list":
-      return writeList(target, view, field, at, value as readonly Record<string, unknown>[]);
+      return writeList(target, field, at, value as readonly Record<string, unknown>[]);
     default:
       return unreachable(field);
   }
 }
 
+const itemBytes = onceFor(layoutBytes);
+
 function writeList(
-  target: Uint8Array,
-  view: DataView,
+  target: Target,
   field: Extract<Field, { kind: "list" }>,
   at: number,
   items: readonly Record<string, unknown>[],
@@ -139,13 +164,13 @@ function writeList(
   if (items.length > field.count) {
     assert(false, `at most ${field.count} entries in ${field.name}`);
   }
-  if (items.length === 0) return;
-  const bytes = layoutBytes(field.of);
-  items.forEach((item, index) => {
+  let base = at;
+  for (const item of items) {
     for (const part of field.of) {
-      if (part.kind !== "zero") writeField(target, view, part, at + index * bytes, item[part.name]);
+      if (part.kind !== "zero") writeField(target, part, base, item[part.name]);
     }
-  });
+    base += itemBytes(field.of);
+  }
 }
 
 /** What the encoder is given: all but what it adds itself. */
@@ -155,24 +180,24 @@ export type Unsealed<K extends SectorKind> = Omit<
 >;
 
 /**
- * Writes one sector of 512 bytes at `at` of `target`: fields, zeros, key id, MAC, checksum.
+ * Writes one sector of 512 bytes at `at` of `bytes`: fields, zeros, key id, MAC, checksum.
  * Asserts that the key is known and that texts fit.
  */
 export function encodeSector<K extends SectorKind>(
   kind: K,
   values: Unsealed<K>,
   sealing: Sealing,
-  target: Uint8Array,
+  bytes: Uint8Array,
   at = 0,
 ): void {
-  const sector = target.subarray(at, at + sectorBytes);
+  const sector = bytes.subarray(at, at + sectorBytes);
   assert(sector.length === sectorBytes, "room for a whole sector");
   sector.fill(0);
-  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
+  const target = targetOf(sector);
   const all = values as unknown as Record<string, unknown>;
   for (const field of layouts[kind] as Layout) {
     if (field.kind === "zero" || field.at >= keyIdOffset) continue;
-    writeField(sector, view, field, 0, field.name === "magic" ? magics[kind] : all[field.name]);
+    writeField(target, field, 0, field.name === "magic" ? magics[kind] : all[field.name]);
   }
   sealSector(sector, sealing);
 }
@@ -189,7 +214,7 @@ export function writeFields<K extends SectorKind>(
   sector: Uint8Array,
   values: Partial<Unsealed<K>>,
 ): void {
-  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
+  const target = targetOf(sector);
   const fields = (fieldsByName[kind] ??= new Map(
     (layouts[kind] as Layout).map((field) => [field.name, field]),
   ));
@@ -199,7 +224,7 @@ export function writeFields<K extends SectorKind>(
     if (field === undefined || field.at >= keyIdOffset) {
       return assert(false, `${name} is a field of a ${kind}`);
     }
-    writeField(sector, view, field, 0, given[name]);
+    writeField(target, field, 0, given[name]);
   }
 }
 
@@ -211,12 +236,11 @@ export function beginSector(kind: SectorKind, sector: Uint8Array): void {
 
 /** Signs a sector whose fields are written: key id, MAC, checksum. */
 export function sealSector(sector: Uint8Array, sealing: Sealing): void {
-  const view = new DataView(sector.buffer, sector.byteOffset, sectorBytes);
-  view.setUint32(keyIdOffset, sealing.keyId, true);
+  writeU32(sector, keyIdOffset, sealing.keyId);
   const mac = sealing.mac(sealing.keyId, sector.subarray(0, macSpanBytes));
   assert(mac !== null && mac.length === 16, "the signing key is known");
   sector.set(mac, macOffset);
-  view.setUint32(crcOffset, sealing.crc32c(sector.subarray(0, crcOffset)), true);
+  writeU32(sector, crcOffset, sealing.crc32c(sector.subarray(0, crcOffset)));
 }
 
 function withField(parser: Parser, field: Field): Parser {
@@ -247,8 +271,15 @@ function withField(parser: Parser, field: Field): Parser {
   }
 }
 
+const nameText = keptTexts((bytes) => newText(bytes));
+
 /** ASCII up to the first zero byte; anything else is shown as '?', never passed on. */
 function textOf(bytes: Uint8Array): string {
+  if (bytes[0] === 0) return "";
+  return bytes.length <= 16 ? nameText(bytes) : newText(bytes);
+}
+
+function newText(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] ?? 0;

@@ -24,5 +24,23 @@ export function chain(state: State, ...stages: readonly ((state: State) => Step)
   return { state: current, actions, events };
 }
 
+/** The same stage for each of some, in turn. */
+export function chainEach<T>(
+  state: State,
+  items: readonly T[],
+  stage: (state: State, item: T) => Step,
+): Step {
+  let all = only(state);
+  for (const item of items) {
+    const one = stage(all.state, item);
+    all = {
+      state: one.state,
+      actions: joined(all.actions, one.actions),
+      events: joined(all.events, one.events),
+    };
+  }
+  return all;
+}
+
 /** A stage that only changes the state. */
 export const only = (state: State): Step => ({ state, actions: none, events: none });

@@ -16,7 +16,7 @@ import type { Peer, State, Step } from "./state.ts";
 /** What is left of the lease; negative once it has run out. */
 export function leaseLeftMs({ lease, clocks }: State): number {
   let anchorMs = Number.NEGATIVE_INFINITY;
-  for (const atMs of Object.values(lease.anchors)) anchorMs = Math.max(anchorMs, atMs);
+  for (const site in lease.anchors) anchorMs = Math.max(anchorMs, lease.anchors[site] ?? anchorMs);
   return anchorMs + lease.limitMs - clocks.longMs;
 }
 

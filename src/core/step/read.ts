@@ -7,7 +7,7 @@ import { ownHost, ownSite } from "../base/config.ts";
 import { unjudgedLimitMs } from "../base/timing.ts";
 import { isFit, watchRead } from "../observation.ts";
 import type { HeartbeatRecord } from "../sector/layout.ts";
-import { chain, joined, only } from "./chain.ts";
+import { chain, chainEach, joined, only } from "./chain.ts";
 import { changed } from "./change.ts";
 import { learnTerm } from "./learn.ts";
 import { heedGrant } from "./lease.ts";
@@ -128,14 +128,10 @@ function heed(before: State, state: State): Step {
   const newer = state.peers.filter(
     (peer, index) => peer.enabled && peer.word !== before.peers[index]?.word,
   );
-  if (newer.length === 0) return only(state);
-  return chain(
-    state,
-    ...newer.flatMap((peer) => [
-      (s: State) => heedGrant(s, peer),
-      (s: State) => only(heedWitness(heedOwner(s, peer), peer)),
-    ]),
-  );
+  return chainEach(state, newer, (s, peer) => {
+    const granted = heedGrant(s, peer);
+    return { ...granted, state: heedWitness(heedOwner(granted.state, peer), peer) };
+  });
 }
 
 /**
