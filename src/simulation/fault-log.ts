@@ -28,6 +28,16 @@ export class FaultLog {
     return happened;
   }
 
+  /** It did not apply, and nothing happened. */
+  forget(happened: Happened): void {
+    const without = (list: Happened[]): void => {
+      const at = list.indexOf(happened);
+      if (at >= 0) list.splice(at, 1);
+    };
+    without(this.all);
+    for (const touch of happened.touches) without(this.byTouch.get(keyOf(touch)) ?? []);
+  }
+
   /** Whether none of these was touched at any time from then until then, but by `except`. */
   isQuiet(
     touches: readonly Touch[],
@@ -41,6 +51,24 @@ export class FaultLog {
           except.includes(one) || one.fromMs > toMs || (one.toMs !== null && one.toMs < fromMs),
       ),
     );
+  }
+
+  /** The last moment at which any of these was touched; infinite while one is. */
+  touchedMs(touches: readonly Touch[]): number {
+    let lastMs = Number.NEGATIVE_INFINITY;
+    for (const touch of touches) {
+      for (const { toMs } of this.byTouch.get(keyOf(touch)) ?? []) {
+        lastMs = Math.max(lastMs, toMs ?? Number.POSITIVE_INFINITY);
+      }
+    }
+    return lastMs;
+  }
+
+  /** The same of anything at all. */
+  anyMs(): number {
+    let lastMs = Number.NEGATIVE_INFINITY;
+    for (const { toMs } of this.all) lastMs = Math.max(lastMs, toMs ?? Number.POSITIVE_INFINITY);
+    return lastMs;
   }
 
   get active(): readonly Happened[] {

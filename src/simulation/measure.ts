@@ -80,7 +80,8 @@ export class Meter {
   private readonly settleMs: number;
   private readonly warmUpMs: number;
   private readonly deaths = new Map<string, Death>();
-  private readonly serving = new Set<string>();
+  /** The site whose service ran last. */
+  private home: string | null = null;
   /** The serving site that died as a whole, and since when; null once another one serves. */
   private lost: { readonly site: string; readonly atMs: number; isDecided: boolean } | null = null;
   private readonly foundMs: Record<string, number> = {};
@@ -144,11 +145,9 @@ export class Meter {
       (host) => host.site !== site && host.isBeating,
     );
     this.deaths.set(name, { atMs: nowMs, unfoundBy: new Set(observers.map((host) => host.name)) });
-    const served = this.serving.has(name) || this.servingSites.has(site);
-    if (served && this.world.hostsOf(site).every((host) => this.deaths.has(host.name))) {
+    if (this.home === site && this.world.hostsOf(site).every((host) => this.deaths.has(host.name))) {
       this.lost = { site, atMs: nowMs, isDecided: false };
     }
-    this.serving.delete(name);
   }
 
   private lives(name: string): void {
@@ -156,8 +155,6 @@ export class Meter {
     this.deaths.delete(name);
     if (this.lost?.site === this.world.host(name).site) this.lost = null;
   }
-
-  private readonly servingSites = new Set<string>();
 
   private decided(host: string, nowMs: number): void {
     const { lost } = this;
@@ -169,14 +166,10 @@ export class Meter {
   private served(host: string, runs: boolean, nowMs: number): void {
     const { site } = this.world.host(host);
     if (!runs) {
-      this.serving.delete(host);
       if (this.world.host(host).machine.isUp) this.alarm("stop", nowMs);
       return;
     }
-    this.serving.add(host);
-    // Until another site serves, the service is at home here, also while it is being stopped.
-    this.servingSites.clear();
-    this.servingSites.add(site);
+    this.home = site;
     if (!this.lost || this.lost.site === site) return;
     addOne(this.servedMs, nowMs - this.lost.atMs);
     this.lost = null;

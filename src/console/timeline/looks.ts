@@ -175,6 +175,8 @@ export const markWords: Readonly<Record<EventKind, string>> = {
 /** How an event is toned by its level, which the agent chose. */
 export function markTone(kind: EventKind, level: string): Tone {
   if (level === "error") return "grave";
-  if (kind === "takeover" || kind === "switchover" || kind === "term") return "change";
+  const isAct =
+    kind === "takeover" || kind === "term" ? level === "warning" : kind === "switchover";
+  if (isAct) return "change";
   return level === "warning" ? "notice" : "idle";
 }

@@ -2,7 +2,7 @@
  * What came of it, first: who served at the end, what was taken over, how grave it became, and the
  * few moments that a reader looks for. All of it is by the hosts' own word and clock.
  */
-import { type Lane, type Span, type Timeline, type Tone, tones } from "./model.ts";
+import { type Lane, type Mark, type Span, type Timeline, type Tone, tones } from "./model.ts";
 import { durationText, relativeText } from "./times.ts";
 
 /** One of the numbered moments that all pictures show. */
@@ -42,6 +42,9 @@ const failed = new Set([
   "not published",
 ]); // biome-ignore format: one list
 
+/** A standby that has no right yet says so calmly; that is no takeover that failed. */
+const isFailure = ({ step, tone }: Mark): boolean => failed.has(step) && tone !== "idle";
+
 type Weighed = Moment & { readonly weight: number };
 
 function momentsOf(timeline: Timeline): readonly Moment[] {
@@ -49,12 +52,12 @@ function momentsOf(timeline: Timeline): readonly Moment[] {
     marks
       .filter(({ kind }) => kind === "takeover" || kind === "switchover")
       .map(
-        ({ atMs, words, tone, step }): Weighed => ({
-          atMs,
+        (mark): Weighed => ({
+          atMs: mark.atMs,
           host,
-          words,
-          tone,
-          weight: stepWeights[step] ?? (failed.has(step) ? 2 : 0),
+          words: mark.words,
+          tone: mark.tone,
+          weight: stepWeights[mark.step] ?? (isFailure(mark) ? 2 : 0),
         }),
       )
       .filter(({ weight }) => weight > 0),
@@ -121,7 +124,8 @@ function takeoverLines(timeline: Timeline): string[] {
   const lines: string[] = [];
   for (const { host, marks } of lanesOf(timeline, "role")) {
     let begun: { atMs: number; what: string } | null = null;
-    for (const { kind, step, atMs, words } of marks) {
+    for (const mark of marks) {
+      const { kind, step, atMs, words } = mark;
       if (kind !== "takeover" && kind !== "switchover") continue;
       const what = kind === "takeover" ? "TAKEOVER" : "SWITCH-OVER";
       const at = relativeText(atMs - timeline.fromMs);
@@ -134,7 +138,7 @@ function takeoverLines(timeline: Timeline): string[] {
         const took = begun ? ` in ${durationText(atMs - begun.atMs)}` : "";
         lines.push(`${what}  at ${host}: ${began}done at ${at}${took}`);
         begun = null;
-      } else if (failed.has(step)) {
+      } else if (isFailure(mark)) {
         lines.push(`${what}  at ${host}: not done, at ${at}: ${words}`);
         begun = null;
       }

@@ -22,8 +22,8 @@ const group = (atMs: number, row: string, action: string): Told =>
   told(atMs, { ev: "group", site: "tokyo", row, action, verdict: "words", was: "1" });
 const role = (atMs: number, now: string, term = "257", host = "o1", site = "osaka"): Told =>
   told(atMs, { ev: "role", role: now, was: "x", term, reason: "why" }, host, site);
-const step = (atMs: number, name: string): Told =>
-  told(atMs, { ev: "takeover", step: name, term: "514" });
+const step = (atMs: number, name: string, level = "warning"): Told =>
+  told(atMs, { ev: "takeover", step: name, term: "514", level });
 
 const stop = (atMs: number): Told => told(atMs, { ev: "stop", host: "o1" });
 
@@ -258,6 +258,7 @@ test("the summary: a takeover that failed, one without an end, and none", () => 
     summaryOf(timelineOf({ told: [start(0), ...more] })).lines.join("\n");
   assert.match(linesOf(), /^TAKEOVER {2}none$/m);
   assert.match(linesOf(step(5, "begin"), step(9, "hook failed")), /not done, at \+0\.009/);
+  assert.match(linesOf(step(5, "no right", "notice")), /^TAKEOVER {2}none$/m);
   assert.match(linesOf(step(5, "begin")), /begun at \+0\.005, and no end told/);
 });
 
