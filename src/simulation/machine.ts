@@ -96,7 +96,7 @@ export class Machine {
   /** From now on; monotonic time never jumps. */
   set rate(rate: number) {
     this.monotonicSinceMs = this.monotonicMs();
-    this.sinceMs = this.time.nowMs;
+    this.sinceMs = this.suspendedAtMs ?? this.time.nowMs;
     this.rateNow = rate;
   }
 

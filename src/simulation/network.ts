@@ -30,6 +30,8 @@ const goodManner = (): Manner => ({
 
 const queueMax = 4096;
 const overtakenMs = 1000;
+const recentMax = 256;
+const eldestMax = 32;
 
 type Mailbox = {
   readonly host: string;
@@ -50,6 +52,8 @@ export class Network {
   private readonly addresses = new Map<string, string>();
   /** The newest that were sent, for whoever repeats them. */
   readonly recent: Datagram[] = [];
+  /** The first that were ever sent: of the first run of each agent, most likely. */
+  readonly eldest: Datagram[] = [];
 
   constructor(time: VirtualTime, random: Random) {
     this.time = time;
@@ -103,8 +107,7 @@ export class Network {
   private send(from: Mailbox, key: string, bytes: Buffer): void {
     const to = this.mailboxes.get(key);
     if (!to) return;
-    this.recent.push({ from: from.host, to: to.host, bytes });
-    if (this.recent.length > 64) this.recent.shift();
+    this.remember({ from: from.host, to: to.host, bytes });
     if (this.isCut(from, to)) return;
     const manner = this.way(from.site, to.site);
     const { random } = this;
@@ -116,6 +119,12 @@ export class Network {
       const delayMs = manner.delayMs + jitterMs + (late ? random.between(0, overtakenMs) : 0);
       this.time.after(delayMs, () => this.deliver(to, bytes));
     }
+  }
+
+  private remember(datagram: Datagram): void {
+    if (this.eldest.length < eldestMax) this.eldest.push(datagram);
+    this.recent.push(datagram);
+    if (this.recent.length > 2 * recentMax) this.recent.splice(0, recentMax);
   }
 
   private deliver(to: Mailbox, bytes: Buffer): void {

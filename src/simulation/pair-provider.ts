@@ -100,7 +100,8 @@ export function simulatedProvider(parts: ProviderParts): PairProvider {
       }
       const refused = (): ReturnType<typeof fault> =>
         fault("array-rejected", `${pair.name}: the array refuses to answer`);
-      after(queryMs, () => resolve(answers === "refuses" ? refused() : answer()));
+      const refuses = (): boolean => answers === "refuses" || pair.isFailing;
+      after(queryMs, () => resolve(refuses() ? refused() : answer()));
     });
 
   return {
@@ -129,7 +130,8 @@ export function simulatedProvider(parts: ProviderParts): PairProvider {
     commands: ({ verb }) => [`array ${verb} ${pair.name}`],
     perform: ({ verb }, deadlineMs) =>
       new Promise<Performed>((resolve) => {
-        const { changeMs, changes } = manner;
+        const { changeMs } = manner;
+        const changes = pair.isFailing ? "refused" : manner.changes;
         inArray(changeMs, () => {
           if (changes === "obeyed" || changes === "lost") obey(pair, end, verb);
         });

@@ -41,6 +41,8 @@ export class Pair {
   primary: End = "writer";
   /** Several writes to one block before it is sent: only the last one is. */
   coalesces = false;
+  /** The array answers nothing but refusals where this pair is concerned. */
+  isFailing = false;
   private isLinkUp = true;
   private isStalled = false;
   private readonly time: VirtualTime;
@@ -107,11 +109,12 @@ export class Pair {
     this.onChange();
   }
 
-  /** The link is there and carries nothing. */
+  /** The link is there and carries nothing; what is on its way stays so, in its order. */
   stall(isStalled: boolean): void {
     if (this.isStalled === isStalled) return;
     this.isStalled = isStalled;
-    if (!isStalled) this.flowAgain();
+    if (isStalled) this.holdBack();
+    else this.flowAgain();
   }
 
   private flowAgain(): void {
@@ -183,10 +186,6 @@ export class Pair {
     this.arrivedMs = Math.max(this.arrivedMs, dueMs);
     this.time.at(this.arrivedMs, () => {
       if (this.epoch !== epoch) return;
-      if (this.isStalled) {
-        this.queue.push({ block, bytes });
-        return this.watchForSuspension();
-      }
       this.arrive(block, this.coalesces ? this.disks[this.primary].read(block) : bytes);
     });
   }
@@ -209,14 +208,38 @@ export class Pair {
     });
   }
 
-  // ---- Commands of the array; false where it refuses
+  /** The array suspends it by itself, for a fault that is not the link's. */
+  fail(): boolean {
+    return this.suspend("suspended-by-error");
+  }
 
-  split(): boolean {
+  /** All of it is copied anew, block by block in any order. */
+  copyAnew(): boolean {
+    if (this.state !== "paired" || !this.isLinkUp) return false;
+    this.copyAll(this.primary);
+    return true;
+  }
+
+  private copyAll(from: End): void {
+    const source = this.disks[from];
+    for (const block of source.written()) this.behind.set(block, source.read(block));
+    this.queue = [];
+    this.become("copying");
+    this.copyNext(this.nextEpoch());
+  }
+
+  private suspend(as: "suspended-by-error" | "suspended-by-operator"): boolean {
     if (!this.isCopying) return false;
     this.nextEpoch();
     this.queue = [];
-    this.become("suspended-by-operator");
+    this.become(as);
     return true;
+  }
+
+  // ---- Commands of the array; false where it refuses
+
+  split(): boolean {
+    return this.suspend("suspended-by-operator");
   }
 
   resync(): boolean {
@@ -245,10 +268,7 @@ export class Pair {
     if (this.state !== "takeover" || !this.isLinkUp || end === this.primary) return false;
     this.primary = end;
     this.behind.clear();
-    const source = this.disks[end];
-    for (const block of source.written()) this.behind.set(block, source.read(block));
-    this.become("copying");
-    this.copyNext(this.nextEpoch());
+    this.copyAll(end);
     return true;
   }
 
@@ -268,10 +288,7 @@ export class Pair {
 
   create(): boolean {
     if (this.state !== "simplex" || !this.isLinkUp) return false;
-    const source = this.disks[this.primary];
-    for (const block of source.written()) this.behind.set(block, source.read(block));
-    this.become("copying");
-    this.copyNext(this.nextEpoch());
+    this.copyAll(this.primary);
     return true;
   }
 }

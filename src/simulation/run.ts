@@ -6,6 +6,7 @@ import type { Config } from "../core/base/config.ts";
 import { detectionBoundMs } from "../core/base/timing.ts";
 import type { Checker, CheckerKind, Violation } from "./checker.ts";
 import { checkers as allCheckers } from "./checkers/all.ts";
+import { type Coverage, CoverageWatch } from "./coverage.ts";
 import type { End } from "./fault.ts";
 import { FaultLog } from "./fault-log.ts";
 import { faultNamed } from "./faults/all.ts";
@@ -25,6 +26,7 @@ export type RunOptions = {
 export type Outcome = {
   readonly violations: readonly Violation[];
   readonly faults: FaultLog;
+  readonly coverage: Coverage;
   readonly virtualMs: number;
   readonly traceHash: string;
 };
@@ -61,7 +63,9 @@ class Course {
       happened.toMs = world.nowMs;
       world.watch({ kind: "fault", name: fault, target, on: false });
     };
-    if (!end || !kind.lasts) return over();
+    if (!end || !kind.lasts) over();
+    if (!end) return log.forget(happened);
+    if (!kind.lasts) return;
     this.ends.set(step, () => {
       end();
       over();
@@ -86,6 +90,21 @@ function plan(world: SimulatedWorld, course: Course, scenario: Scenario): void {
   });
 }
 
+/** Commands that the product asks for are given, one after the other. */
+const mendsMax = 4;
+
+async function settle(
+  world: SimulatedWorld,
+  checkers: readonly Checker[],
+  isOver: () => boolean,
+): Promise<void> {
+  for (let mends = 0; mends <= mendsMax && !isOver(); mends++) {
+    await world.run(settleMsOf(world.config), isOver);
+    const given = checkers.filter(({ mend }) => mend?.(world.nowMs) ?? false);
+    if (given.length === 0) return;
+  }
+}
+
 /** The config is that of the scenario's set-up, or the user's own. */
 export async function runScenario(
   scenario: Scenario,
@@ -98,13 +117,17 @@ export async function runScenario(
   const violations: Violation[] = [];
   const trace = new Trace();
   const kinds = options.checkers ?? allCheckers;
-  const checkers: Checker[] = kinds.map((kind) =>
+  const made = kinds.map((kind): readonly [CheckerKind, Checker] => [
+    kind,
     kind.make(world, faults, (text) =>
       violations.push({ checker: kind.name, atMs: world.nowMs, text }),
     ),
-  );
+  ]);
+  const checkers = made.map(([, checker]) => checker);
+  const coverage = new CoverageWatch();
   world.onWatched((watched, nowMs) => {
     trace.watch(watched, nowMs);
+    coverage.watch(watched);
     for (const checker of checkers) checker.watch(watched, nowMs);
   });
   if (options.watch) world.onWatched(options.watch(world, faults));
@@ -115,7 +138,13 @@ export async function runScenario(
   plan(world, course, scenario);
   await world.run(scenario.runMs, isOver);
   course.endAll();
-  await world.run(settleMsOf(config), isOver);
+  await settle(world, checkers, isOver);
   if (!isOver()) for (const checker of checkers) checker.end?.(world.nowMs);
-  return { violations, faults, virtualMs: world.nowMs, traceHash: trace.hash };
+  return {
+    violations,
+    faults,
+    coverage: coverage.ended(faults, made),
+    virtualMs: world.nowMs,
+    traceHash: trace.hash,
+  };
 }

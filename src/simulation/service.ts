@@ -3,7 +3,7 @@
  * hooks, and by the init system behind the gate; it writes its data for as long as it runs.
  */
 import type { HookResult } from "../host/hook.ts";
-import type { Life } from "./machine.ts";
+import { Life } from "./machine.ts";
 import type { Random } from "./random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -17,13 +17,14 @@ export class Service {
   private readonly time: VirtualTime;
   private readonly random: Random;
   private readonly onChange: (runs: boolean) => void;
-  /** Raised when the machine ends: its programs end with it. */
-  private boot = 0;
+  /** Of the operator's programs: they end with the machine, and stand still with it. */
+  private programs: Life;
 
   constructor(time: VirtualTime, random: Random, onChange: (runs: boolean) => void) {
     this.time = time;
     this.random = random;
     this.onChange = onChange;
+    this.programs = new Life(time);
   }
 
   get runs(): boolean {
@@ -44,8 +45,18 @@ export class Service {
 
   /** Its machine has no power any more. */
   lost(): void {
-    this.boot += 1;
+    this.programs.end();
+    this.programs = new Life(this.time);
     this.stop();
+  }
+
+  /** Its machine is suspended; what it wrote last stays issued, so it counts as running. */
+  freeze(): void {
+    this.programs.stop();
+  }
+
+  thaw(): void {
+    this.programs.continue();
   }
 
   /** One of the operator's programs, run by the agent; it goes on where the agent is killed. */
@@ -62,13 +73,11 @@ export class Service {
       if (isOfVerdict) return void life.after(5, () => resolve({ ok: true, detail: "exit 0" }));
       const starts = env["MIRRORBEAT_NEW_STATE"] === "active";
       const tookMs = (starts ? this.startMs : this.stopMs) * this.random.between(0.8, 1.4);
-      const { boot } = this;
       const fails = starts ? this.startFails : this.stopFails;
       const isCut = (): boolean => signal?.aborted ?? false;
       // A start is felt from its first moment on, a stop only at its end.
       if (starts && !fails) this.start();
-      this.time.after(Math.min(tookMs, limitMs), () => {
-        if (this.boot !== boot) return;
+      this.programs.after(Math.min(tookMs, limitMs), () => {
         if (isCut()) return end(resolve, false, "cut short");
         if (fails) return end(resolve, false, "exit 1");
         if (tookMs > limitMs) return end(resolve, false, "killed at its limit");

@@ -36,6 +36,13 @@ const crash = (error) => ({
 async function violationOf(scenario) {
   thrown = null;
   const [setup] = known([scenario.setup], setups, setupNamed, "set-up");
+  // A name that is not known is a fault of the history, and must not pass for a crash.
+  known(
+    scenario.steps.map(({ fault }) => fault),
+    faults,
+    faultNamed,
+    "fault",
+  );
   try {
     const { violations } = await runScenario(scenario, setup.config);
     return violations[0] ?? (thrown ? crash(thrown) : null);

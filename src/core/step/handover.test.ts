@@ -95,6 +95,8 @@ test("before the term is given every fault ends with the service where it was", 
     const said = toOsaka(world);
     assert.is.not(said?.code, 0, name);
     assert.match(said?.message ?? "", /not switched over: .*; this site keeps the term 257/);
+    const giver = world.agent("tokyo-1");
+    assert.is(rolesOf(giver).at(-1), giver.state.role, `${name}: its role is told`);
     end(world);
     world.run(20_000);
     assert.equal(judge.hosts(), ["tokyo-1"], name);

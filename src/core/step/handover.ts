@@ -237,10 +237,13 @@ export function abort(state: State, code: ExitCode, why: string): Step {
   const message = `not switched over: ${why}; this site keeps the term ${state.term}`;
   const role = state.serviceMayRun ? "active" : "stopped";
   const answer: Action = { kind: "answer", id: handover.id, code, message };
+  const fields = { role, was: state.role, term: state.term, reason: message };
+  const changed: CoreEvent[] =
+    role === state.role ? [] : [{ level: "warning", ev: "role", fields }];
   return {
     state: { ...state, handover: null, role, roleReason: message, servesHere: state.serviceMayRun },
     actions: [answer],
-    events: [{ ...told("ended", { reason: message }), level: "warning" }],
+    events: [{ ...told("ended", { reason: message }), level: "warning" }, ...changed],
   };
 }
 
