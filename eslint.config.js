@@ -13,8 +13,10 @@ const may = {
   agent: ["core", "device", "volume", "network", "host", "remotecopy", "arbiter"],
   console: ["core", "host"],
   demo: ["core", "device"],
+  simulation: ["core", "device", "volume", "network", "host", "remotecopy", "arbiter", "agent"],
   verbs: [
     "demo",
+    "simulation",
     "core",
     "device",
     "volume",

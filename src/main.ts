@@ -78,6 +78,10 @@ const verbs: Readonly<Record<string, VerbRow>> = {
     about: "every deadline, and the worst case of detection",
     load: async () => (await import("./verbs/timing.ts")).timingVerb,
   },
+  simulate: {
+    about: "the agent in simulated worlds, faults and all; your own timings too",
+    load: async () => (await import("./verbs/simulate.ts")).simulateVerb,
+  },
   doctor: {
     about: "is this host fit, and which of its fencing is real?",
     load: async () => (await import("./verbs/doctor.ts")).doctorVerb,
@@ -105,6 +109,10 @@ const hidden: Readonly<Record<string, VerbRow>> = {
   "vendor-host": {
     about: "the process that a vendor's library runs in",
     load: async () => (await import("./verbs/vendor-host.ts")).vendorHostVerb,
+  },
+  "simulate-part": {
+    about: "a process that runs simulated histories",
+    load: async () => (await import("./verbs/simulate-part.ts")).simulatePartVerb,
   },
 };
 

@@ -1,6 +1,17 @@
 /** The network path of this agent: datagrams out to peer hosts, believable ones in. */
-import { comparePositions, datagramPlace, openSector, type Rejection } from "../core/record.ts";
-import { type EchoSector, type HeartbeatRecord, sectorBytes } from "../core/sector/layout.ts";
+import {
+  comparePositions,
+  datagramPlace,
+  openSector,
+  type Position,
+  type Rejection,
+} from "../core/record.ts";
+import {
+  type EchoSector,
+  type HeartbeatRecord,
+  sectorBytes,
+  states,
+} from "../core/sector/layout.ts";
 import { networkPath, type RecordBody, type State } from "../core/step/state.ts";
 import type { Address, Endpoint } from "../network/endpoint.ts";
 import { datagramBytes, encodeDatagram, type EchoSet, type Keyring, type Writer } from "./seal.ts";
@@ -52,6 +63,24 @@ function placeInHistory(state: State, record: HeartbeatRecord): Rejection | null
   return newest && comparePositions(record, newest) <= 0 ? "replayed" : null;
 }
 
+/** A farewell is sent more than once, for it may be lost: hearing it again is no replay. */
+function isFarewellAgain(
+  state: State,
+  records: readonly Received[],
+  record: HeartbeatRecord,
+): boolean {
+  if (record.state !== states.leaving && record.state !== states.disabled) return false;
+  const isIt = (other: Position | undefined): boolean =>
+    other !== undefined && comparePositions(other, record) === 0;
+  const peer = state.peers.find((p) => p.siteId === record.site && p.host.slot === record.slot);
+  return (
+    isIt(peer?.sightings[networkPath]?.position ?? undefined) ||
+    records.some(
+      ({ record: one }) => one.site === record.site && one.slot === record.slot && isIt(one),
+    )
+  );
+}
+
 /** A repeat, or an older one, of what came earlier in the same drain. */
 function repeatIn(records: readonly Received[], record: HeartbeatRecord): Rejection | null {
   const known = records.findLast(
@@ -72,6 +101,7 @@ export function drainLan(endpoint: Endpoint, state: State, writer: Writer, keys:
       continue;
     }
     const { record } = opened.received;
+    if (isFarewellAgain(state, records, record)) continue;
     const reason = placeInHistory(state, record) ?? repeatIn(records, record);
     if (reason) rejected.push(reason);
     else records.push(opened.received);

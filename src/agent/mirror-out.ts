@@ -9,7 +9,7 @@ import type { Copy } from "../core/sector/volume.ts";
 import type { RecordBody } from "../core/step/state.ts";
 import type { BlockIo } from "../device/block.ts";
 import type { Volume } from "../volume/open.ts";
-import { SlotWriter, type WriteEnd } from "./pvol.ts";
+import { SlotWriter, underWay, type WriteEnd } from "./pvol.ts";
 import type { EchoSet, Keyring, Writer } from "./seal.ts";
 import type { OwnVolume } from "./gather.ts";
 import { Reader } from "./svol.ts";
@@ -210,7 +210,7 @@ export class MirrorOut {
         return end;
       case "skipped":
         counts.skipped += 1;
-        this.tell(`write ${end.reason}`);
+        if (end.reason !== underWay) this.tell(`write ${end.reason}`);
         return end;
       case "failed":
         counts.failed += 1;

@@ -23,6 +23,9 @@ export type WriteEnd =
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
 
+/** Skipped because others are on their way: no fault of the device. */
+export const underWay = "under way";
+
 type Lanes = { readonly record: Lane; readonly echo: Lane | null; readonly check: Lane };
 const other = (copy: Copy): Copy => (copy === 0 ? 1 : 0);
 
@@ -34,6 +37,7 @@ export class SlotWriter {
   private readonly writeLimitMs: () => number;
   private older: Copy;
   private pending: Promise<WriteEnd> | null = null;
+  private isAwaited = false;
 
   /**
    * null where the device has no memory left for it, or the volume no such slot. `newest` is the copy that holds the newer
@@ -81,9 +85,9 @@ export class SlotWriter {
     return record.ownedByKernel || (echo?.ownedByKernel ?? false);
   }
 
-  /** One beat; skipped while an earlier write is under way or hangs. */
+  /** One beat; skipped while an earlier one waits, or hangs. */
   write(body: RecordBody, set: EchoSet): Promise<WriteEnd> {
-    return this.alone(async () => {
+    return this.alone("first in line", async () => {
       const copy = this.older;
       const end = await this.writeCopy(body, set, copy);
       // After a failure the copy may be torn: it stays the one to be written over.
@@ -93,19 +97,24 @@ export class SlotWriter {
   }
 
   /** A last word: to both copies, read back and compared. Waits for a beat that is under way. */
-  async writeFinal(body: RecordBody, set: EchoSet): Promise<WriteEnd> {
-    await this.pending;
-    return this.alone(async () => {
+  writeFinal(body: RecordBody, set: EchoSet): Promise<WriteEnd> {
+    return this.alone("always", async () => {
       const first = await this.writeVerified(body, set, this.older);
       if (first.kind !== "durable") return first;
       return this.writeVerified(body, set, other(this.older));
     });
   }
 
-  private alone(work: () => Promise<WriteEnd>): Promise<WriteEnd> {
-    if (this.pending || this.ownedByKernel) {
-      return Promise.resolve({ kind: "skipped", reason: "hung" });
-    }
+  /** One write is under way, and one may wait for its end: a term must not wait for a beat. */
+  private async alone(
+    waits: "always" | "first in line",
+    work: () => Promise<WriteEnd>,
+  ): Promise<WriteEnd> {
+    if (this.isAwaited && waits !== "always") return { kind: "skipped", reason: underWay };
+    this.isAwaited = true;
+    while (this.pending) await this.pending;
+    this.isAwaited = false;
+    if (this.ownedByKernel) return { kind: "skipped", reason: "hung" };
     const running = work().finally(() => {
       this.pending = null;
     });

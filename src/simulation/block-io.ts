@@ -56,13 +56,16 @@ class SimulatedLane implements Lane {
   readonly bytes: Buffer;
   private readonly memory = new LaneMemory();
   private readonly port: DiskPort;
+  /** Of the port, when its device was opened. */
+  private readonly connection: number;
   private readonly io: SimulatedIo;
   private owned = false;
   private owed: Promise<IoOutcome> | null = null;
 
-  constructor(io: SimulatedIo, port: DiskPort, lengthBytes: number) {
+  constructor(io: SimulatedIo, port: DiskPort, connection: number, lengthBytes: number) {
     this.io = io;
     this.port = port;
+    this.connection = connection;
     this.bytes = Buffer.alloc(Math.ceil(lengthBytes / blockBytes) * blockBytes);
     memories.set(this.bytes, this.memory);
   }
@@ -109,7 +112,9 @@ class SimulatedLane implements Lane {
         });
         resolve({ kind: "expired", beganNs, endedNs: this.io.clocks().monotonicNs });
       });
-      submit((error) =>
+      const isGone = this.connection !== this.port.connection;
+      const begin = isGone ? (end: (error: string) => void) => end("ENODEV") : submit;
+      begin((error) =>
         life.take(() => {
           cancel();
           this.owned = false;
@@ -132,6 +137,7 @@ class SimulatedDevice implements BlockDevice {
   readonly geometry: Geometry;
   private readonly io: SimulatedIo;
   private readonly port: DiskPort;
+  private readonly connection: number;
   private readonly lanes: SimulatedLane[] = [];
 
   constructor(io: SimulatedIo, path: string, access: Access, port: DiskPort) {
@@ -139,16 +145,17 @@ class SimulatedDevice implements BlockDevice {
     this.path = path;
     this.access = access;
     this.port = port;
+    this.connection = port.connection;
     const { sizeBytes, wwid } = port.disk;
     this.geometry = {
       kind: "block", sizeBytes, logicalBytes: 512, physicalBytes: 4096,
-      readOnly: !port.disk.isWritable(), diskSequence: 1n, deviceNumber: `8:${wwid.length}`, wwid,
+      readOnly: !port.isWritable, diskSequence: 1n, deviceNumber: `8:${wwid.length}`, wwid,
       partition: null, direct: true,
     }; // biome-ignore format: one list
   }
 
   lane(lengthBytes: number): Lane {
-    const lane = new SimulatedLane(this.io, this.port, lengthBytes);
+    const lane = new SimulatedLane(this.io, this.port, this.connection, lengthBytes);
     this.lanes.push(lane);
     return lane;
   }
@@ -180,9 +187,9 @@ export class SimulatedIo implements BlockIo {
         this.life.after(ms, () => resolve(openFault(path, code)));
       };
       if (!port) return answer(openMs, "ENOENT");
-      if (port.isHung) return answer(deadlineMs, "TIMEDOUT");
+      if (port.isHung("read")) return answer(deadlineMs, "TIMEDOUT");
       if (port.openError !== null) return answer(openMs, port.openError);
-      if (access === "write" && !port.disk.isWritable()) return answer(openMs, "EROFS");
+      if (access === "write" && !port.isWritable) return answer(openMs, "EROFS");
       if (port.disk.sizeBytes < (options.sizeBytesMin ?? 0)) return answer(openMs, "TOOSMALL");
       const device = new SimulatedDevice(this, path, access, port);
       this.life.after(openMs, () => resolve({ ok: true, device }));

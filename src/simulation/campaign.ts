@@ -7,7 +7,7 @@ import type { Config } from "../core/base/config.ts";
 import type { CheckerKind, Violation } from "./checker.ts";
 import { checkers as allCheckers } from "./checkers/all.ts";
 import { drillOf } from "./drill.ts";
-import { Counter, type Exercised, exercisedTogether, nothingExercised } from "./exercised.ts";
+import { type Coverage, merged, type Missing, missing, nothingYet } from "./coverage.ts";
 import type { FaultKind } from "./fault.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { faults as allFaults } from "./faults/all.ts";
@@ -40,7 +40,7 @@ export type Result = {
   readonly virtualMs: number;
   readonly traceHash: string;
   readonly violations: readonly Violation[];
-  readonly exercised: Exercised;
+  readonly coverage: Coverage;
   /** Of a drill; null for a history with faults. */
   readonly figures: Figures | null;
 };
@@ -101,7 +101,9 @@ function crashWatch(): Crashes {
   let report: (text: string) => void = () => undefined;
   let nowMs = (): number => 0;
   const textOf = (error: unknown): string =>
-    error instanceof Error ? `${error.message} ${error.stack?.split("\n")[1]?.trim() ?? ""}` : String(error);
+    error instanceof Error
+      ? `${error.message} ${error.stack?.split("\n")[1]?.trim() ?? ""}`
+      : String(error);
   const kind: CheckerKind = {
     name: crash,
     words: "an assertion fails, or a promise is rejected with nobody to hear it",
@@ -132,7 +134,6 @@ export async function runHistory(
   config: Config,
   options: HistoryOptions = {},
 ): Promise<Result> {
-  const counter = new Counter();
   const crashes = crashWatch();
   let meter: Meter | null = null;
   let nowMs = (): number => 0;
@@ -143,7 +144,6 @@ export async function runHistory(
     meter = metered;
     const other = options.watch?.(world, faults);
     return (watched, atMs) => {
-      counter.watch(watched);
       metered?.watch(watched, atMs);
       other?.(watched, atMs);
     };
@@ -151,16 +151,19 @@ export async function runHistory(
   const onRejection = (error: unknown): void => void crashes.tell(error);
   process.on("unhandledRejection", onRejection);
   const { seed, setup } = scenario;
-  const result = (of: Pick<Result, "virtualMs" | "traceHash" | "violations">): Result => {
+  const result = (of: Omit<Result, "seed" | "setup" | "figures">): Result => {
     const figures = meter?.figures(of.virtualMs) ?? null;
-    return { seed, setup, ...of, exercised: counter.exercised, figures };
+    return { seed, setup, ...of, figures };
   };
   try {
     const checkers = [...(options.checkers ?? allCheckers), crashes.kind];
-    const { violations, virtualMs, traceHash } = await runScenario(scenario, config, { checkers, watch });
-    return result({ violations, virtualMs, traceHash });
+    const ran = await runScenario(scenario, config, { checkers, watch });
+    const { violations, coverage, virtualMs, traceHash } = ran;
+    return result({ violations, coverage, virtualMs, traceHash });
   } catch (error) {
-    return result({ violations: [crashes.tell(error)], virtualMs: nowMs(), traceHash: "" });
+    const violations = [crashes.tell(error)];
+    const coverage = nothingYet([], []);
+    return result({ violations, coverage, virtualMs: nowMs(), traceHash: "" });
   } finally {
     process.off("unhandledRejection", onRejection);
   }
@@ -178,22 +181,33 @@ export function runSeed(seed: number, wish: CampaignWish): Promise<Result> {
 export class Tally {
   seeds = 0;
   virtualMs = 0;
-  exercised: Exercised = nothingExercised;
+  coverage: Coverage;
   figures: Figures = noFigures;
   /** How many virtual milliseconds of each set-up. */
   readonly bySetup: Record<string, number> = {};
   /** The first result with a violation. */
   failed: Result | null = null;
+  private readonly faults: readonly FaultKind[];
   private readonly trace = new Trace();
+
+  constructor(wish: CampaignWish) {
+    this.faults = faultsOf(wish);
+    this.coverage = nothingYet(this.faults, allCheckers);
+  }
 
   add(result: Result): void {
     this.seeds += 1;
     this.virtualMs += result.virtualMs;
     this.bySetup[result.setup] = (this.bySetup[result.setup] ?? 0) + result.virtualMs;
-    this.exercised = exercisedTogether(this.exercised, result.exercised);
+    this.coverage = merged(this.coverage, [result.coverage]);
     if (result.figures) this.figures = figuresTogether(this.figures, result.figures);
     if (result.violations.length > 0) this.failed ??= result;
     this.trace.add(`${result.seed} ${result.traceHash};`);
+  }
+
+  /** Declared, and never exercised. */
+  get missing(): readonly Missing[] {
+    return missing(this.coverage, this.faults);
   }
 
   get traceHash(): string {

@@ -3,62 +3,100 @@
  * until it is mended, whatever became of the program that gave them: they may land then.
  */
 import { blockBytes, sectorBytes } from "../core/sector/layout.ts";
+import { type Block, type Disk, zeroBlock } from "./disk.ts";
 import type { Random } from "./random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
-import { type Block, type Disk, zeroBlock } from "./disk.ts";
 
-/** What befalls one write instead of its landing. */
+/** What befalls one write instead of its landing; the host is told that all went well. */
 export type WriteMishap = "torn" | "lost" | "misdirected" | "flipped";
 
 export type PortTimes = { readMs: number; writeMs: number };
 
+export type Transfer = "read" | "write";
+const transfers: readonly Transfer[] = ["read", "write"];
+
+/** Of the writes that a mishap may befall; the others land, so that its effects are mixed. */
+const mishapShare = 0.6;
+
+type Stray = { readonly disk: Disk; readonly block: number; readonly was: Block; readonly now: Block };
+
 export class DiskPort {
   readonly host: string;
-  /** Another one once cables are swapped. */
-  disk: Disk;
   times: PortTimes = { readMs: 1, writeMs: 2 };
   readError: string | null = null;
   writeError: string | null = null;
   /** Opening fails with this. */
   openError: string | null = null;
+  /** Only this host may not write it. */
+  isReadOnly = false;
   /** Reads show this image while it is set: a cache that is stale. */
   staleImage: ReadonlyMap<number, Block> | null = null;
+  /** Befalls most writes while it is set. */
+  mishap: WriteMishap | null = null;
+  /** Raised by each change of what is behind it: what was opened before is gone. */
+  connection = 0;
+  private behind: Disk;
   private readonly time: VirtualTime;
   private readonly random: Random;
-  private hanging: (() => void)[] | null = null;
-  private readonly mishaps: WriteMishap[] = [];
+  private readonly hanging: Record<Transfer, (() => void)[] | null> = { read: null, write: null };
+  /** Raised when the machine ends: what it had sent hangs no more in it. */
+  private boot = 0;
+  private strays: Stray[] = [];
 
   constructor(host: string, disk: Disk, time: VirtualTime, random: Random) {
     this.host = host;
-    this.disk = disk;
+    this.behind = disk;
     this.time = time;
     this.random = random;
   }
 
-  get isHung(): boolean {
-    return this.hanging !== null;
+  get disk(): Disk {
+    return this.behind;
   }
 
-  /** From now on nothing comes back. */
-  hang(): void {
-    this.hanging ??= [];
+  get isWritable(): boolean {
+    return !this.isReadOnly && this.behind.isWritable();
   }
 
-  /** What hangs is done now, in its order; or is gone, where the host was cut from its power. */
-  release(isDone: boolean): void {
-    const waiting = this.hanging ?? [];
-    this.hanging = null;
-    if (isDone) for (const run of waiting) run();
+  /** What was plugged in elsewhere. */
+  connect(disk: Disk): void {
+    this.behind = disk;
+    this.connection += 1;
   }
 
-  /** The next write meets this. */
-  befall(mishap: WriteMishap): void {
-    this.mishaps.push(mishap);
+  /** Pulled out: whoever has it open has nothing any more. */
+  disconnect(): void {
+    this.connection += 1;
+  }
+
+  isHung(transfer: Transfer): boolean {
+    return this.hanging[transfer] !== null;
+  }
+
+  /** From now on nothing of that comes back. */
+  hang(transfer: Transfer): void {
+    this.hanging[transfer] ??= [];
+  }
+
+  /** What hangs is done now, in its order. */
+  release(transfer: Transfer): void {
+    const waiting = this.hanging[transfer] ?? [];
+    this.hanging[transfer] = null;
+    for (const run of waiting) run();
+  }
+
+  /** The machine has no power any more. Whatever had left it lands when the answer is called. */
+  cut(): () => void {
+    this.boot += 1;
+    const waiting = transfers.flatMap((transfer) => this.hanging[transfer]?.splice(0) ?? []);
+    return () => {
+      for (const run of waiting) run();
+    };
   }
 
   /** Blocks as they stand when the read is done. */
   read(first: number, count: number, done: (blocks: readonly Block[], error: string | null) => void): void {
-    this.whenServed(this.times.readMs, () => {
+    this.whenServed("read", this.times.readMs, () => {
       if (this.readError !== null) return done([], this.readError);
       const { disk, staleImage } = this;
       const blocks = Array.from({ length: count }, (_, index) => {
@@ -71,10 +109,10 @@ export class DiskPort {
 
   write(first: number, bytes: Buffer, done: (error: string | null) => void): void {
     const { disk } = this;
-    this.whenServed(this.times.writeMs, () => {
+    this.whenServed("write", this.times.writeMs, () => {
       if (this.writeError !== null) return done(this.writeError);
-      if (!disk.isWritable()) return done("EROFS");
-      const mishap = this.mishaps.shift();
+      if (this.isReadOnly || !disk.isWritable()) return done("EROFS");
+      const mishap = this.mishap !== null && this.random.chance(mishapShare) ? this.mishap : null;
       for (let at = 0; at < bytes.length; at += blockBytes) {
         const block = first + at / blockBytes;
         this.land(disk, block, bytes.subarray(at, at + blockBytes), mishap);
@@ -83,17 +121,18 @@ export class DiskPort {
     });
   }
 
-  private whenServed(ms: number, run: () => void): void {
-    const begin = (): void => {
-      if (this.hanging) this.hanging.push(begin);
+  private whenServed(transfer: Transfer, ms: number, run: () => void): void {
+    const { boot } = this;
+    this.time.after(ms, () => {
+      const waiting = this.hanging[transfer];
+      if (waiting !== null && boot === this.boot) waiting.push(run);
       else run();
-    };
-    this.time.after(ms, begin);
+    });
   }
 
-  private land(disk: Disk, block: number, bytes: Block, mishap: WriteMishap | undefined): void {
+  private land(disk: Disk, block: number, bytes: Block, mishap: WriteMishap | null): void {
     switch (mishap) {
-      case undefined:
+      case null:
         return disk.write(block, bytes, this.host);
       case "lost":
         return;
@@ -107,7 +146,7 @@ export class DiskPort {
       }
       case "misdirected": {
         const shift = this.random.pick([-2, -1, 1, 2]);
-        return disk.write(Math.max(1, block + shift), bytes, null);
+        return this.stray(disk, Math.max(1, block + shift), bytes);
       }
       case "flipped": {
         const flipped = Buffer.from(bytes);
@@ -115,6 +154,18 @@ export class DiskPort {
         flipped.writeUInt8(flipped.readUInt8(at) ^ (1 << this.random.below(8)), at);
         return disk.write(block, flipped, null);
       }
+    }
+  }
+
+  private stray(disk: Disk, block: number, now: Block): void {
+    this.strays.push({ disk, block, was: disk.read(block), now });
+    disk.write(block, now, null);
+  }
+
+  /** What went astray is taken away again, unless somebody wrote there since; the newest first. */
+  mendStrays(): void {
+    for (const { disk, block, was, now } of this.strays.splice(0).reverse()) {
+      if (disk.read(block) === now) disk.write(block, was, null);
     }
   }
 }

@@ -12,7 +12,7 @@ import type { Scenario, ScenarioStep } from "./scenario.ts";
 
 /** How a host fails: it is there in every list of faults. */
 const failure = "power-cut";
-const quietMs = 600_000;
+const quietMs = 1_800_000;
 /** Of a boot, and of hooks. */
 const allowanceMs = 60_000;
 
@@ -32,7 +32,8 @@ export function drillOf(config: Config, setup: string, seed: number): Scenario {
   const jitterMs = (): number => random.between(0, 2 * config.timing.intervalMs);
   const steps: ScenarioStep[] = [];
   const fail = (atMs: number, hosts: readonly string[]): void => {
-    for (const target of hosts) steps.push({ atMs: Math.round(atMs), forMs, fault: failure, target });
+    for (const target of hosts)
+      steps.push({ atMs: Math.round(atMs), forMs, fault: failure, target });
   };
   const firstMs = quietMs + jitterMs();
   fail(firstMs, [random.pick(config.sites.flatMap(hostsIn))]);

@@ -5,6 +5,7 @@
  * A fault says what it touches. Checkers ask that, never its name, to know whether a failure had to
  * be found, or an alarm was one for nothing.
  */
+import type { MirrorConfig } from "../core/base/config.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedWorld } from "./world.ts";
 
@@ -37,8 +38,13 @@ export type FaultKind = {
   readonly name: string;
   /** One line: what happens. */
   readonly words: string;
-  /** What a target of it names: a host, a site, "from>to" of two sites, a mirror, and so on. */
-  readonly target: "host" | "site" | "way" | "mirror" | "volume" | "data" | "none";
+  /**
+   * What a target of it names: a host, a site, "from>to" of two sites, a mirror; a volume as
+   * "host:mirror" of a host that may use it, that writes it (pvol) or reads it (svol); the witness
+   * by its site, or "volumes".
+   */
+  readonly target:
+    | "host" | "site" | "way" | "mirror" | "volume" | "pvol" | "svol" | "data" | "witness" | "none"; // biome-ignore format: one list
   /** How often a generated history draws it, beside others; 0: only where it is asked for. */
   readonly weight: number;
   /** False for a moment: it has no end. */
@@ -75,6 +81,20 @@ export function held(world: SimulatedWorld, key: string, change: (on: boolean) =
   };
 }
 
+function volumesOf(
+  world: SimulatedWorld,
+  sitesOf: (mirror: MirrorConfig) => readonly string[],
+): readonly string[] {
+  return world.config.mirrors.flatMap((mirror) =>
+    [...world.hosts.values()]
+      .filter(({ site }) => sitesOf(mirror).includes(site))
+      .map((host) => `${host.name}:${mirror.name}`),
+  );
+}
+
+export const isHeld = (world: SimulatedWorld, key: string): boolean =>
+  (holds.get(world)?.get(key) ?? 0) > 0;
+
 /** Every target that a kind of fault can have in that world. */
 export function targetsOf(world: SimulatedWorld, kind: FaultKind): readonly string[] {
   const { sites, mirrors, dataGroups } = world.config;
@@ -92,11 +112,15 @@ export function targetsOf(world: SimulatedWorld, kind: FaultKind): readonly stri
     case "mirror":
       return mirrors.filter(({ witness }) => !witness).map(({ name }) => name);
     case "volume":
-      return mirrors.flatMap(({ name, writer, reader }) =>
-        [...world.hosts.values()]
-          .filter(({ site }) => site === writer || site === reader)
-          .map((host) => `${host.name}:${name}`),
-      );
+      return volumesOf(world, ({ writer, reader }) => [writer, reader]);
+    case "pvol":
+      return volumesOf(world, ({ writer }) => [writer]);
+    case "svol":
+      return volumesOf(world, ({ reader }) => [reader]);
+    case "witness": {
+      const named = sites.filter(({ role }) => role === "witness").map(({ name }) => name);
+      return mirrors.some(({ witness }) => witness) ? [...named, "volumes"] : named;
+    }
     case "data":
       return dataGroups.map(({ name }) => name);
   }

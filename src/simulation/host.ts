@@ -4,40 +4,36 @@
  * watchdog outlive the agent, files outlive the machine's boots.
  */
 import { Agent } from "../agent/agent.ts";
-import { pairAsker } from "../agent/ask-pair.ts";
 import { dataHistory } from "../agent/data-history.ts";
 import { dataPairs } from "../agent/data-pairs.ts";
-import { Fence } from "../agent/fence.ts";
 import { readyFrom, type Ready } from "../agent/gather.ts";
 import { hookRunner } from "../agent/hooks.ts";
 import { leaseClocks } from "../agent/lease-clocks.ts";
 import { emptyMemory, type Memory } from "../agent/memory.ts";
-import { pairWatch, type PairQuery } from "../agent/pairs.ts";
-import type { Keyring } from "../agent/seal.ts";
+import { pairWatch } from "../agent/pairs.ts";
 import { setupOf } from "../agent/setup.ts";
 import { pairChanger } from "../agent/signal.ts";
 import { pauseBy, type Timers } from "../agent/timers.ts";
-import type { World as AgentWorld } from "../agent/world.ts";
+import type { Answer, World as AgentWorld } from "../agent/world.ts";
 import { type Config, isLeased, ownHost } from "../core/base/config.ts";
 import type { Devices } from "../core/base/devices.ts";
 import type { CoreEvent } from "../core/base/event.ts";
+import { rho } from "../core/base/lease-timing.ts";
 import { begin } from "../core/step/begin.ts";
 import { durableOf } from "../core/step/term.ts";
 import { gateView } from "../core/step/gate.ts";
 import type { Input, State } from "../core/step/state.ts";
-import type { WatchdogOpened } from "../device/watchdog.ts";
 import type { Endpoint } from "../network/endpoint.ts";
-import type { OpenPair } from "../remotecopy/open-provider.ts";
 import type { Asker } from "./arbiter.ts";
 import { SimulatedIo } from "./block-io.ts";
-import { crc32c, macOf } from "./checksum.ts";
+import type { DiskPort } from "./disk-port.ts";
+import { fenceOf, HostPairs, keyringOf, type PairAtHost } from "./host-ports.ts";
 import { Life, type Machine } from "./machine.ts";
-import { type ArrayManner, simulatedProvider } from "./pair-provider.ts";
-import type { End, Pair } from "./pair.ts";
 import type { Random } from "./random.ts";
 import { Service } from "./service.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 import type { Watched } from "./observation.ts";
+import { SimulatedWatchdog } from "./watchdog.ts";
 
 /** What a host asks of the world around it. */
 export type Surroundings = {
@@ -46,10 +42,7 @@ export type Surroundings = {
   readonly watch: (watched: Watched) => void;
   readonly openEndpoint: (host: Host, life: Life) => Endpoint | null;
   /** The pair of that mirror or data group, and this host's end of it; null without an array. */
-  readonly pairOf: (
-    host: Host,
-    name: string,
-  ) => { readonly pair: Pair; readonly end: End; readonly manner: ArrayManner } | null;
+  readonly pairOf: (host: Host, name: string) => PairAtHost | null;
   readonly arbiter: (asker: Asker) => AgentWorld["arbiter"];
 };
 
@@ -63,28 +56,32 @@ const restartMs = 2000;
 const bootMs = 20_000;
 /** Between two questions to the gate. */
 const gateMs = 100;
-const queryLimitMs = 2000;
-const changeLimitMs = 10_000;
 
 export class Host {
   readonly name: string;
   readonly site: string;
   readonly machine: Machine;
   readonly service: Service;
+  readonly watchdog: SimulatedWatchdog;
   config: Config;
   agent: Agent | null = null;
   /** Faults of its local disk. */
   storeFault: "" | "fails" | "hangs" = "";
-  /** How much later than promised its watchdog resets; beyond what the proof assumes. */
-  watchdogLateMs = 0;
   /** It was switched off, or is to stay down. */
   isHeldDown = false;
+  /** Its agent was stopped, and is not begun again by its unit. */
+  isHeldBack = false;
   keyIds: readonly number[] = [keyId];
   private readonly files: Files = { memory: emptyMemory, devices: null };
   private readonly around: Surroundings;
+  private readonly pairs: HostPairs;
   private life: Life;
-  private fedMs: number | null = null;
-  private lapses = 0;
+  /** On its way out in order; to be begun again once it has left. */
+  private leaving: Agent | null = null;
+  private startsAgain = false;
+  private isBeginning = false;
+  /** By a signal; a suspended machine's stand still besides. */
+  private isProcessStopped = false;
   /** Whether the init system still is to start the service in this boot. */
   private isServiceWanted = true;
   private isGateAsked = false;
@@ -96,6 +93,9 @@ export class Host {
     this.machine = machine;
     this.around = around;
     this.life = new Life(around.time);
+    this.life.end();
+    this.pairs = new HostPairs(machine, around.time, (name) => around.pairOf(this, name));
+    this.watchdog = new SimulatedWatchdog(around.time, machine, () => this.reset("watchdog"));
     this.service = new Service(around.time, around.random.fork(`${this.name} service`), (runs) =>
       around.watch({ kind: "service", host: this.name, runs }),
     );
@@ -117,6 +117,17 @@ export class Host {
     return this.files.memory;
   }
 
+  /** What is left of a watchdog's whole time, which the proof counts on, beyond its time-out. */
+  get watchdogRoomMs(): number {
+    const { timing, fencing } = this.config;
+    return Math.max(0, timing.watchdogMs - fencing.watchdogLimitMs / (1 - rho(timing)));
+  }
+
+  /** How much later than its whole time its watchdog resets; 0 in all that the proof covers. */
+  get watchdogLateMs(): number {
+    return Math.max(0, this.watchdog.lateMs - this.watchdogRoomMs);
+  }
+
   // ---- The machine
 
   boot(): void {
@@ -132,24 +143,18 @@ export class Host {
     if (!machine.isUp) return;
     machine.isUp = false;
     this.endLife();
-    this.fedMs = null;
+    this.watchdog.off();
     this.service.lost();
-    for (const port of machine.ports.values()) if (port.isHung) this.cutPort(port);
+    for (const port of machine.ports.values()) this.cutPort(port);
     around.watch({ kind: "machine", host: this.name, what: upAgain ? "resets" : "off", reason });
     if (upAgain) this.bootLater();
   }
 
   /** A request that had left the machine may land yet, within the time that is configured. */
-  private cutPort(port: { release(isDone: boolean): void; hang(): void }): void {
+  private cutPort(port: DiskPort): void {
     const { random, time } = this.around;
-    if (!random.chance(0.5)) {
-      port.release(false);
-      return port.hang();
-    }
-    time.after(random.between(0, this.config.timing.lateWriteMs), () => {
-      port.release(true);
-      if (!this.machine.isUp) port.hang();
-    });
+    const land = port.cut();
+    if (random.chance(0.5)) time.after(random.between(0, this.config.timing.lateWriteMs), land);
   }
 
   bootLater(ms = bootMs): void {
@@ -163,13 +168,15 @@ export class Host {
     if (!this.machine.isUp) return;
     this.machine.suspend();
     this.life.stop();
+    this.service.freeze();
     this.around.watch({ kind: "machine", host: this.name, what: "suspended", reason: "" });
   }
 
   resume(): void {
     if (!this.machine.isSuspended) return;
     this.machine.resume();
-    this.life.continue();
+    this.service.thaw();
+    if (!this.isProcessStopped) this.life.continue();
     this.around.watch({ kind: "machine", host: this.name, what: "resumes", reason: "" });
   }
 
@@ -182,50 +189,74 @@ export class Host {
   private endLife(): void {
     this.life.end();
     this.agent = null;
+    this.leaving = null;
+    this.startsAgain = false;
+    this.isBeginning = false;
+    this.isProcessStopped = false;
   }
 
+  /** While it begins, too. */
   kill(reason = ""): void {
-    if (this.agent === null) return;
+    if (!this.machine.isUp || !this.life.isAlive) return;
     this.endLife();
     this.tellAgent("killed", reason);
   }
 
   stopAgent(): void {
-    if (!this.machine.isUp || this.life.isStopped) return;
+    if (!this.machine.isUp || !this.life.isAlive || this.isProcessStopped) return;
+    this.isProcessStopped = true;
     this.life.stop();
     this.tellAgent("stopped");
   }
 
   continueAgent(): void {
-    if (!this.life.isStopped || this.machine.isSuspended) return;
-    this.life.continue();
+    if (!this.isProcessStopped) return;
+    this.isProcessStopped = false;
+    if (!this.machine.isSuspended) this.life.continue();
     this.tellAgent("continues");
   }
 
   /** In order, as its unit's stop does. */
   leave(): void {
     const { agent, life } = this;
-    if (!agent) return;
+    if (!agent) return this.kill("stopped while it began");
+    if (this.leaving === agent) return;
+    this.leaving = agent;
     life.take(() => {
       void agent.stop(this.config.timing.writeLimitMs + 1000).then(() => {
         if (this.agent !== agent) return;
+        const { startsAgain } = this;
         this.endLife();
         this.tellAgent("left");
+        if (startsAgain) this.startAgent();
       });
     });
   }
 
+  /** As its unit's start does, which waits for a stop that is under way. */
   startAgent(): void {
-    if (this.agent !== null || !this.machine.isUp) return;
-    this.life.end();
+    if (!this.machine.isUp || this.isBeginning) return;
+    if (this.leaving !== null) this.startsAgain = true;
+    if (this.agent !== null) return;
     const life = new Life(this.around.time);
+    if (this.machine.isSuspended) life.stop();
     this.life = life;
+    this.isBeginning = true;
     void this.begin(life).then((refused) => {
-      if (refused === null || !life.isAlive) return;
-      this.tellAgent("refused", refused);
-      life.after(restartMs, () => {
-        if (this.agent === null) this.startAgent();
-      });
+      if (!life.isAlive) return;
+      this.isBeginning = false;
+      if (refused !== null) this.ended(refused);
+    });
+  }
+
+  /** By itself; its unit begins it again. */
+  private ended(why: string): void {
+    this.endLife();
+    this.tellAgent("refused", why);
+    const { life } = this;
+    this.around.time.after(restartMs, () => {
+      // Not where somebody began it, or keeps it from beginning, meanwhile.
+      if (this.life === life && !this.isHeldBack) this.startAgent();
     });
   }
 
@@ -234,7 +265,7 @@ export class Host {
     const { config, machine, files } = this;
     const io = new SimulatedIo(machine, life);
     const timers = this.timersOf(life);
-    const keys = this.keyring();
+    const keys = keyringOf(this.keyIds);
     const tools = { io, keys, pause: pauseBy(timers), wallNs: machine.wallNs() };
     const started = await readyFrom(config, tools, files.memory, files.devices);
     if (!started.ok) return started.refusal.message;
@@ -258,21 +289,6 @@ export class Host {
     return {
       after: (ms, run) => life.after(ms / this.machine.rate, run),
       soon: (run) => void life.after(0, run),
-    };
-  }
-
-  private keyring(): Keyring {
-    const { keyIds } = this;
-    const mac = macOf(keyIds);
-    const [signing = keyId] = keyIds;
-    return {
-      mac,
-      crc32c,
-      sealing: () => ({ mac, crc32c, keyId: signing }),
-      ids: () => keyIds,
-      isRetiring: () => false,
-      generation: 0,
-      replace: () => undefined,
     };
   }
 
@@ -302,21 +318,6 @@ export class Host {
     this.around.watch({ kind: "told", host: this.name, event });
   }
 
-  private openPair(name: string, life: Life): OpenPair | null {
-    const found = this.around.pairOf(this, name);
-    if (!found) return null;
-    const { pair, end, manner } = found;
-    const provider = simulatedProvider({
-      pair,
-      end,
-      manner,
-      nowMs: () => this.machine.monotonicMs(),
-      after: (ms, run) => void life.after(ms, run),
-      inArray: (ms, run) => void this.around.time.after(ms, run),
-    });
-    return { provider, end, expected: pair.disks[end].wwid, queryLimitMs, changeLimitMs };
-  }
-
   private agentWorld(
     life: Life,
     timers: Timers,
@@ -330,12 +331,7 @@ export class Host {
     const random = around.random.fork(`${this.name} ${ready.incarnation}`);
     const tell = (event: CoreEvent): void => this.tell(event);
     const bootNs = (): bigint => machine.clocks().boottimeNs;
-    const opener = async (_site: string, group: { readonly name: string }) => {
-      const pair = this.openPair(group.name, life);
-      if (!pair) return { ok: false, reason: "it has no provider" } as const;
-      const path = pair.end === "writer" ? this.dataOf(group.name).pvol : this.dataOf(group.name).svol;
-      return { ok: true, pair: { name: group.name, device: path, pair } } as const;
-    };
+    const opener = this.pairs.dataOpener(config, life);
     const dataTools = { io: ready.io, bootNs, opener, history: dataHistory(), pause, running: null };
     return {
       clock: { nowMs, wallNs: () => machine.wallNs() },
@@ -347,13 +343,14 @@ export class Host {
       endpoint: () => endpoint,
       pairs: (now, onInput) => {
         const clock = { nowMs, pause };
-        const change = pairChanger((mirror) => Promise.resolve(this.openPair(mirror, life)), onInput, clock);
-        return pairWatch(now, this.queries(now, life), onInput, change);
+        const open = (mirror: string) => Promise.resolve(this.pairs.open(mirror, life));
+        const change = pairChanger(open, onInput, clock);
+        return pairWatch(now, this.pairs.queries(now, life), onInput, change);
       },
       clocks,
       data: (now, onInput) => dataPairs(now, nowMs, onInput, dataTools),
       arbiter: around.arbiter({ nowMs, after: (ms, run) => void life.after(ms, run) }),
-      fence: this.fence(life, timers, tell),
+      fence: fenceOf({ config, machine, watchdog: this.watchdog, life, timers, tell }),
       runHook: hookRunner(config, tell, {
         wallNs: () => machine.wallNs(),
         run: (_command, env, limitMs, signal) => this.service.hook(env, limitMs, signal, life),
@@ -362,68 +359,8 @@ export class Host {
         around.watch({ kind: "step", host: this.name, before, input, after, actions });
         this.askGate(after);
       },
-      onSlotLost: (reason) => {
-        this.endLife();
-        this.tellAgent("refused", reason);
-      },
+      onSlotLost: (reason) => this.ended(reason),
     };
-  }
-
-  private dataOf(name: string) {
-    const group = this.config.dataGroups.find((each) => each.name === name);
-    if (!group) throw new Error(`assertion failed: data group ${name} is configured`);
-    return group;
-  }
-
-  private queries(config: Config, life: Life): Record<string, PairQuery> {
-    const queries: Record<string, PairQuery> = {};
-    const nowMs = (): number => this.machine.monotonicMs();
-    for (const { name } of config.mirrors) {
-      const pair = this.openPair(name, life);
-      if (pair) queries[name] = pairAsker(pair, nowMs);
-    }
-    return queries;
-  }
-
-  // ---- Its watchdog
-
-  private fence(life: Life, timers: Timers, tell: (event: CoreEvent) => void): Fence {
-    const { fencing, timing } = this.config;
-    return new Fence({
-      config: fencing,
-      timing,
-      tell,
-      nowMs: () => this.machine.monotonicMs(),
-      timers,
-      service: null,
-      open: (path, limitMs) => this.openWatchdog(path, limitMs, life),
-    });
-  }
-
-  private openWatchdog(path: string, limitMs: number, life: Life): WatchdogOpened {
-    const feed = (): null => {
-      this.fed(limitMs, life);
-      return null;
-    };
-    feed();
-    const disarm = (): null => {
-      this.fedMs = null;
-      return null;
-    };
-    const watchdog = { kind: "device", path, identity: "simulated", limitMs, canDisarm: true } as const;
-    return { ok: true, watchdog: { ...watchdog, feed, disarm } };
-  }
-
-  /** A watchdog counts by a clock of its own; a suspended machine's goes on. */
-  private fed(limitMs: number, life: Life): void {
-    if (!life.isAlive) return;
-    const { time } = this.around;
-    this.fedMs = time.nowMs;
-    const lapse = ++this.lapses;
-    const dueMs = limitMs / this.machine.rate + this.watchdogLateMs;
-    time.after(dueMs, () => {
-      if (this.fedMs !== null && this.lapses === lapse) this.reset("watchdog");
-    });
   }
 
   // ---- Its service
@@ -443,11 +380,24 @@ export class Host {
     });
   }
 
-  /** As a command at its control socket does. */
-  async ask(input: (id: number, nowMs: number) => Input): Promise<{ code: number; message: string }> {
-    const { agent } = this;
-    if (!agent) return { code: 69, message: "no agent answers" };
-    return agent.asked(input);
+  /** By hand; it waits for the gate as at a boot. */
+  startService(): void {
+    this.isServiceWanted = true;
+    if (this.state !== null) this.askGate(this.state);
+  }
+
+  /** As what is asked at its control socket: a stopped process answers once it goes on. */
+  withAgent<T>(run: (agent: Agent) => Promise<T>): Promise<T | null> {
+    const { agent, life } = this;
+    if (!agent) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      life.take(() => void run(agent).then((answer) => life.take(() => resolve(answer))));
+    });
+  }
+
+  async ask(input: (id: number, nowMs: number) => Input): Promise<Answer> {
+    const answer = await this.withAgent((agent) => agent.asked(input));
+    return answer ?? { code: 69, message: "no agent answers" };
   }
 
   get selfHost() {

@@ -79,7 +79,8 @@ function stepOf(field: string, value: unknown, world: SimulatedWorld): ScenarioS
   if (!isTable(value)) return refuse(field, value, "give atMs, forMs, fault, target");
   const name = textOf(`${field}.fault`, value["fault"]);
   const kind: FaultKind | null = faultNamed(name);
-  if (!kind) return refuse(`${field}.fault`, name, "no such fault; see: mirrorbeat simulate --list");
+  if (!kind)
+    return refuse(`${field}.fault`, name, "no such fault; see: mirrorbeat simulate --list");
   const target = textOf(`${field}.target`, value["target"]);
   const targets = targetsOf(world, kind);
   if (!targets.includes(target)) {

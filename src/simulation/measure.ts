@@ -119,7 +119,11 @@ export class Meter {
     }
   }
 
-  private told(host: string, event: Extract<Watched, { kind: "told" }>["event"], nowMs: number): void {
+  private told(
+    host: string,
+    event: Extract<Watched, { kind: "told" }>["event"],
+    nowMs: number,
+  ): void {
     const { ev, fields } = event;
     if (ev === "path" && event.level === "warning") this.alarm("path", nowMs);
     if (ev === "takeover" && fields["step"] === "begin") {
@@ -145,7 +149,10 @@ export class Meter {
       (host) => host.site !== site && host.isBeating,
     );
     this.deaths.set(name, { atMs: nowMs, unfoundBy: new Set(observers.map((host) => host.name)) });
-    if (this.home === site && this.world.hostsOf(site).every((host) => this.deaths.has(host.name))) {
+    if (
+      this.home === site &&
+      this.world.hostsOf(site).every((host) => this.deaths.has(host.name))
+    ) {
       this.lost = { site, atMs: nowMs, isDecided: false };
     }
   }

@@ -16,7 +16,9 @@ export const countOf = (counted: Counted): number =>
 
 /** The smallest that so large a part is not above; null where nothing was measured. */
 export function quantileOf(counted: Counted, part: number): number | null {
-  const values = Object.keys(counted).map(Number).sort((a, b) => a - b);
+  const values = Object.keys(counted)
+    .map(Number)
+    .sort((a, b) => a - b);
   const wanted = part * countOf(counted);
   let seen = 0;
   for (const value of values) {

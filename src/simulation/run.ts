@@ -100,7 +100,7 @@ async function settle(
 ): Promise<void> {
   for (let mends = 0; mends <= mendsMax && !isOver(); mends++) {
     await world.run(settleMsOf(world.config), isOver);
-    const given = checkers.filter(({ mend }) => mend?.(world.nowMs) ?? false);
+    const given = checkers.filter((checker) => checker.mend?.(world.nowMs) ?? false);
     if (given.length === 0) return;
   }
 }

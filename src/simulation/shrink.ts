@@ -47,7 +47,8 @@ class Shrinker {
 
   /** Keeps it if it fails. */
   async try(scenario: Scenario): Promise<boolean> {
-    if (this.isOver) return false;
+    const isWithin = scenario.steps.every(({ atMs }) => atMs < scenario.runMs);
+    if (this.isOver || !isWithin) return false;
     this.runs += 1;
     const violation = await this.options.violationOf(scenario);
     this.options.onRun?.(this.runs, this.scenario.steps.length);
@@ -63,7 +64,9 @@ class Shrinker {
 
   tryStep(at: number, change: Partial<ScenarioStep>): Promise<boolean> {
     const { steps } = this.scenario;
-    return this.trySteps(steps.map((step, index) => (index === at ? { ...step, ...change } : step)));
+    return this.trySteps(
+      steps.map((step, index) => (index === at ? { ...step, ...change } : step)),
+    );
   }
 
   /** Nothing after the violation had a part in it. */
@@ -73,11 +76,17 @@ class Shrinker {
     if (steps.length < this.scenario.steps.length) await this.trySteps(steps);
     const runMs = Math.ceil(untilMs) + 1;
     if (runMs < this.scenario.runMs) await this.try({ ...this.scenario, runMs });
+    const endMs = Math.max(1, ...this.scenario.steps.map(({ atMs, forMs }) => atMs + (forMs ?? 0)));
+    if (endMs < this.scenario.runMs) await this.try({ ...this.scenario, runMs: endMs });
   }
 
   /** Half of them at a time, then quarters, down to each by itself. */
   async dropSteps(): Promise<void> {
-    for (let size = Math.ceil(this.scenario.steps.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (
+      let size = Math.ceil(this.scenario.steps.length / 2);
+      size >= 1;
+      size = Math.floor(size / 2)
+    ) {
       for (let from = 0; from < this.scenario.steps.length; ) {
         const { steps } = this.scenario;
         const less = [...steps.slice(0, from), ...steps.slice(from + size)];
@@ -133,7 +142,7 @@ class Shrinker {
     const ms = this.scenario.steps[at]?.[key] ?? null;
     if (ms === null) return;
     for (const to of roundings) {
-      const rounded = Math.round(ms / to) * to;
+      const rounded: number = Math.round(ms / to) * to;
       if (rounded === ms) return;
       if (key === "forMs" && rounded < leastSpanMs) continue;
       if (await this.tryStep(at, { [key]: rounded })) return;

@@ -9,7 +9,7 @@ import { newSuperblock } from "../volume/format.ts";
 import { superblockBytes } from "../volume/superblock.ts";
 import { simulatedArbiter } from "./arbiter.ts";
 import { crc32c, macOf } from "./checksum.ts";
-import { Disk } from "./disk.ts";
+import { type Block, Disk } from "./disk.ts";
 import { DiskPort } from "./disk-port.ts";
 import { Host, type Surroundings } from "./host.ts";
 import { Machine } from "./machine.ts";
@@ -22,6 +22,8 @@ import { VirtualTime } from "./virtual-time.ts";
 
 export const simulatedKeyId = 0x5eed0001;
 const dataDiskBytes = 1 << 20;
+const backupMs = 20_000;
+const backupsMax = 8;
 
 /** A volume's id from its number, as uuid text. */
 const volumeIdOf = (number: number): string =>
@@ -42,6 +44,8 @@ export class SimulatedWorld {
   readonly pairs = new Map<string, Pair>();
   /** How each site's array answers. */
   readonly manners = new Map<string, ArrayManner>();
+  /** Old images of each volume, the oldest first: what somebody may restore by mistake. */
+  readonly backups = new Map<Disk, ReadonlyMap<number, Block>[]>();
   private readonly watchers: Watcher[] = [];
   private readonly around: Surroundings;
 
@@ -100,6 +104,15 @@ export class SimulatedWorld {
     for (const host of this.hosts.values()) {
       this.time.after(random.between(0, 2000), () => host.boot());
     }
+    this.backUp();
+  }
+
+  private backUp(): void {
+    for (const [disk, images] of this.backups) {
+      images.push(disk.image());
+      if (images.length > backupsMax) images.shift();
+    }
+    this.time.after(backupMs, () => this.backUp());
   }
 
   run(forMs: number, isOver?: () => boolean): Promise<void> {
@@ -148,6 +161,7 @@ export class SimulatedWorld {
     this.present(primary, pvol, writer);
     this.present(secondary, svol, reader);
     for (const disk of new Set([primary, secondary])) {
+      this.backups.set(disk, []);
       disk.onWrite((write) => this.watch({ kind: "write", write }));
     }
     if (!isShared) {

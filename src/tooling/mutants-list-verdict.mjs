@@ -1,61 +1,55 @@
 // Mistakes in what is concluded: the detector, and the guards of the verdict table.
-import { mutant, usual } from "./mutants-search.mjs";
+import { edit } from "./mutants-search.mjs";
 
 const verdict = "core/verdict.ts";
 const judge = "core/step/judge.ts";
 const observation = "core/observation.ts";
 
 export const verdictMutants = [
-  mutant("row 5: an unfit observer judges", "an observer's own trouble is not evidence", [
-    {
-      file: verdict,
-      find: 'noNetwork(e) && e.mirror !== "ok" && e.observer === "unfit"',
-      put: 'noNetwork(e) && e.mirror !== "ok" && e.observer === "unfit" && e.pair === "split"',
-    },
-  ]),
-  mutant("row 2 taken for row 9", "a lost network beside a live mirror is a network partition", [
-    {
-      file: verdict,
-      find: '    row: "2",\n    verdict: "network partition",',
-      put: '    row: "9",\n    verdict: "cannot tell link from site",',
-    },
-  ]),
-  mutant("row 7: pair state ignored", "of a pair that is split or copying no silence tells", [
-    {
-      file: verdict,
-      find: 'evidence.pair === "split" || evidence.pair === "copying"',
-      put: 'evidence.pair === "unknown" && evidence.mirror === "ok"',
-    },
-  ]),
-  mutant("a live network is not looked at", "one live path is life", [
-    {
-      file: judge,
-      find: 'return peer.sightings[networkPath]?.status === "ok" ? "ok" : "lost";',
-      put: 'return "lost";',
-    },
-  ]),
-  mutant("row 9 eligible without a grant", "only an arbiter tells link from site", [
-    {
-      file: verdict,
-      find: 'evidence.arbiter === "grant" ? "eligible" : "hold"',
-      put: 'evidence.arbiter === "deny" ? "hold" : "eligible"',
-    },
-  ]),
-  mutant("old pair states believed", "an answer older than its limit is none", [
-    { file: judge, find: "!view || isPairOld(state, mirror)", put: "!view" },
-  ]),
-  mutant("silence without a margin", "a beat that is late within the budget is no silence", [
-    {
-      file: observation,
-      find: "return fromMs + marginMs(timing, watch.health);",
-      put: "return fromMs;",
-    },
-  ]),
-  mutant("silence while records rise", "a host beats while its position rises", [
-    {
-      file: observation,
-      find: "if (order <= 0) return sighting.invalid",
-      put: "if (order <= 0 || position.serial % 16n > 8n) return sighting.invalid",
-    },
-  ]),
-].map((one) => usual(one, {}));
+  {
+    name: "row 5: an unfit observer judges",
+    breaks: "an observer's own trouble is not evidence",
+    edits: [edit(verdict, 'e.mirror !== "ok" && e.observer === "unfit"', "false")],
+  },
+  {
+    name: "row 2 taken for row 9",
+    breaks: "a lost network beside a live mirror is a network partition",
+    edits: [edit(verdict, 'row: "2",\n    verdict: "network', 'row: "9",\n    verdict: "network')],
+    faults: ["way-cut"],
+  },
+  {
+    name: "row 7: pair state ignored",
+    breaks: "of a pair that is split or copying no silence tells",
+    edits: [edit(verdict, 'evidence.pair === "split" || evidence.pair === "copying"', "false")],
+  },
+  {
+    name: "a live network is not looked at",
+    breaks: "one live path is life",
+    edits: [edit(judge, '=== "ok" ? "ok" : "lost";', '=== "unseen" ? "ok" : "lost";')],
+    faults: ["link-cut"],
+  },
+  {
+    name: "row 9 eligible without a grant",
+    breaks: "only an arbiter tells link from site",
+    edits: [edit(verdict, 'evidence.arbiter === "grant" ?', 'evidence.arbiter !== "deny" ?')],
+    faults: ["link-cut", "way-cut", "power-cut"],
+  },
+  {
+    name: "old pair states believed",
+    breaks: "an answer that is older than its limit is none",
+    edits: [edit(judge, "!view || isPairOld(state, mirror)", "!view")],
+  },
+  {
+    name: "silence without a margin",
+    breaks: "a beat that is late within the budget is no silence",
+    edits: [edit(observation, "fromMs + marginMs(timing, watch.health)", "fromMs")],
+  },
+  {
+    name: "the gap of an observer counted as silence",
+    breaks: "after a gap of its own an observer begins anew",
+    edits: [
+      edit(observation, "const gap = sinceMs > gapLimitMs(timing);", "const gap = sinceMs < 0;"),
+      edit(observation, "unchanged >= unchangedReadsMin &&", "unchanged >= 1 &&"),
+    ],
+  },
+];

@@ -1,6 +1,6 @@
 /**
  * What is bundled for each mutant: runs histories until the first violation, and says which. Told
- * by standard input; one line of JSON is the answer.
+ * a list of searches by standard input; one line of JSON is the answer, a list as long.
  *
  * {scenarios, seeds, setups, faults, runMs, first}: kept histories come first, then the seed that
  * caught it the last time, then seeds 1..N of histories made of these set-ups and faults.
@@ -73,8 +73,13 @@ async function search(task) {
   return { violation: null, by: null, ran };
 }
 
-const task = JSON.parse(readFileSync(0, "utf8"));
-search(task).then(
+async function searchAll(tasks) {
+  const found = [];
+  for (const task of tasks) found.push(await search(task));
+  return found;
+}
+
+searchAll(JSON.parse(readFileSync(0, "utf8"))).then(
   (found) => process.stdout.write(`${JSON.stringify(found)}\n`, () => process.exit(0)),
   (error) => {
     console.error(error?.stack ?? error);

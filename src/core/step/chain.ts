@@ -10,6 +10,13 @@ export function joined<T>(first: readonly T[], second: readonly T[]): readonly T
   return second.length === 0 ? first : [...first, ...second];
 }
 
+/** One step after the other: where it leads, and what both want done and told. */
+export const after = (first: Step, next: Step): Step => ({
+  state: next.state,
+  actions: joined(first.actions, next.actions),
+  events: joined(first.events, next.events),
+});
+
 /** Runs one stage after another, gathering what they want done and told. */
 export function chain(state: State, ...stages: readonly ((state: State) => Step)[]): Step {
   let current = state;
@@ -31,14 +38,7 @@ export function chainEach<T>(
   stage: (state: State, item: T) => Step,
 ): Step {
   let all = only(state);
-  for (const item of items) {
-    const one = stage(all.state, item);
-    all = {
-      state: one.state,
-      actions: joined(all.actions, one.actions),
-      events: joined(all.events, one.events),
-    };
-  }
+  for (const item of items) all = after(all, stage(all.state, item));
   return all;
 }
 

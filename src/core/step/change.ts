@@ -11,7 +11,7 @@ import type { Lease, Waiting } from "./right-state.ts";
 import type { Peer, State } from "./state.ts";
 
 export function changed(state: State, change: Partial<State>): State {
-  const copy: State = {
+  const copy: Required<State> = {
     config: state.config,
     timingDigest: state.timingDigest,
     configDigest: state.configDigest,
@@ -74,7 +74,7 @@ export function changed(state: State, change: Partial<State>): State {
 
 export function withLease(state: State, change: Partial<Lease>): State {
   const { lease } = state;
-  const copy: Lease = {
+  const copy: Required<Lease> = {
     issued: lease.issued,
     anchors: lease.anchors,
     limitMs: lease.limitMs,
@@ -87,7 +87,7 @@ export function withLease(state: State, change: Partial<Lease>): State {
 
 export function withWaiting(state: State, change: Partial<Waiting>): State {
   const { waiting } = state;
-  const copy: Waiting = {
+  const copy: Required<Waiting> = {
     sinceMs: waiting.sinceMs,
     guards: waiting.guards,
     floorSerial: waiting.floorSerial,
@@ -102,7 +102,7 @@ export function withWaiting(state: State, change: Partial<Waiting>): State {
 }
 
 export function changedPeer(peer: Peer, change: Partial<Peer>): Peer {
-  const copy: Peer = {
+  const copy: Required<Peer> = {
     host: peer.host,
     siteId: peer.siteId,
     enabled: peer.enabled,

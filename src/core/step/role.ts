@@ -6,7 +6,7 @@
 import type { CoreEvent } from "../base/event.ts";
 import { asksArbiter, holdsArbiter } from "../base/config.ts";
 import { nextRole, type RoleChange } from "../decision.ts";
-import { chain, joined, only as nothing } from "./chain.ts";
+import { after, chain, only as nothing } from "./chain.ts";
 import { isGivenToUs, ownsTerm, peersConfirm } from "./holders.ts";
 import { isArmed } from "./issued.ts";
 import { hasLocalRight, isGuarded, isStopDue, leaseLeftMs } from "./lease.ts";
@@ -100,17 +100,13 @@ export function settleRole(before: State): Step {
   return chain(before, (state) => settleServing(agedSiblings(state)), changeRoles, retryStop);
 }
 
+/** One role after another, for as long as one follows from the facts. */
 function changeRoles(before: State): Step {
   let step = nothing(before);
   for (let changes = 0; changes < changesMax; changes++) {
     const change = changeOf(step.state);
     if (!change) break;
-    const entered = enterRole(step.state, change);
-    step = {
-      state: entered.state,
-      actions: joined(step.actions, entered.actions),
-      events: joined(step.events, entered.events),
-    };
+    step = after(step, enterRole(step.state, change));
   }
   return step;
 }

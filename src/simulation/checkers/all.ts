@@ -1,5 +1,27 @@
 /** Every checker there is. */
 import type { CheckerKind } from "../checker.ts";
+import { agree } from "./agree.ts";
+import { belief } from "./belief.ts";
+import { detection } from "./detection.ts";
+import { falseAlarm } from "./false-alarm.ts";
+import { linkTakeover } from "./link-takeover.ts";
+import { noticesOnce } from "./notices-once.ts";
+import { order } from "./order.ts";
+import { selfFence } from "./self-fence.ts";
+import { terms } from "./terms.ts";
 import { twoActive } from "./two-active.ts";
+import { writes } from "./writes.ts";
 
-export const checkers: readonly CheckerKind[] = [twoActive];
+export const checkers: readonly CheckerKind[] = [
+  twoActive,
+  linkTakeover,
+  detection,
+  falseAlarm,
+  belief,
+  writes,
+  noticesOnce,
+  terms,
+  order,
+  selfFence,
+  agree,
+];

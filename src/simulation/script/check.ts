@@ -20,6 +20,19 @@ function timingOf({ timing, policy }: Config, wish: SetupWish["timing"]): Config
   return completeTiming({ ...given, ...wish }, isLeased(policy));
 }
 
+/** The device's share of the watchdog's time stays the same. */
+function fencingOf(
+  { fencing, timing }: Config,
+  { watchdogMs }: Config["timing"],
+): Config["fencing"] {
+  if (watchdogMs === timing.watchdogMs || timing.watchdogMs === 0) return fencing;
+  const { watchdogLimitMs } = fencing;
+  return {
+    ...fencing,
+    watchdogLimitMs: Math.floor((watchdogLimitMs * watchdogMs) / timing.watchdogMs),
+  };
+}
+
 /** The configuration that a set-up is, with the file's wishes. */
 export function configOf(wish: SetupWish, own: Config | null): Config | Wrong {
   const base = wish.name === ownName ? own : (setupNamed(wish.name)?.config ?? null);
@@ -44,11 +57,13 @@ export function configOf(wish: SetupWish, own: Config | null): Config | Wrong {
       beacon: host.beacon || wish.beacons.includes(host.name),
     })),
   }));
-  return { ...base, timing, sites };
+  return { ...base, timing, sites, fencing: fencingOf(base, timing) };
 }
 
 function hostFault(world: SimulatedWorld, host: string): Wrong | null {
-  return world.hosts.has(host) ? null : wrong("host", host, `hosts are ${listed(world.hosts.keys())}`);
+  return world.hosts.has(host)
+    ? null
+    : wrong("host", host, `hosts are ${listed(world.hosts.keys())}`);
 }
 
 const siteNames = ({ config }: SimulatedWorld): readonly string[] =>

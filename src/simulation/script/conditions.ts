@@ -1,9 +1,10 @@
 /** Whether a condition of a scenario file holds now; where not, what is instead. */
+import { eventText } from "../../core/base/event.ts";
 import { detectionBoundMs } from "../../core/base/timing.ts";
 import { takeoverBoundMs } from "../../core/base/lease-timing.ts";
-import { isAlive, type Row } from "../../core/verdict.ts";
 import type { SimulatedWorld } from "../world.ts";
 import type { Condition } from "./command.ts";
+import { outputMark } from "./lines.ts";
 import { serving } from "./summary.ts";
 import type { ToldEvent, Transcript } from "./transcript.ts";
 
@@ -13,8 +14,6 @@ const isTakeover = ({ event }: ToldEvent): boolean =>
   event.ev === "takeover" && event.fields["step"] === "begin";
 const isAlarm = ({ event }: ToldEvent): boolean =>
   event.ev === "verdict" && event.level === "warning";
-const isFailureFound = ({ event }: ToldEvent): boolean =>
-  event.ev === "verdict" && !isAlive(event.fields["row"] as Row);
 
 function rowFault(world: SimulatedWorld, { host, of, row, action }: Of<"row">): string | null {
   const { state } = world.host(host);
@@ -35,22 +34,28 @@ function servesFault(world: SimulatedWorld, who: string | null): string | null {
   return isMet ? null : `${serving(world).join(" and ") || "nobody"} serves`;
 }
 
-function boundFault(world: SimulatedWorld, transcript: Transcript, what: "takeover" | "detection"): string | null {
+function boundFault(
+  world: SimulatedWorld,
+  transcript: Transcript,
+  what: "takeover" | "detection",
+): string | null {
   const { timing, policy } = world.config;
   const { faultMs } = transcript;
   if (faultMs === null) return "no fault began before";
   const boundMs =
-    what === "takeover" ? takeoverBoundMs(timing, policy === "witness") : detectionBoundMs(timing, 0);
+    what === "takeover"
+      ? takeoverBoundMs(timing, policy === "witness")
+      : detectionBoundMs(timing, 0);
   const found = transcript.events.find(
-    (told) => told.atMs >= faultMs && (what === "takeover" ? isTakeover(told) : isFailureFound(told)),
+    (told) => told.atMs >= faultMs && (what === "takeover" ? isTakeover(told) : isAlarm(told)),
   );
-  if (!found) return `there was none since the last ${"-".repeat(4)}`;
+  if (!found) return `none was told since the last ${outputMark}`;
   const tookMs = found.atMs - faultMs;
   return tookMs <= boundMs ? null : `it took ${Math.round(tookMs)} ms; the bound is ${boundMs} ms`;
 }
 
 function foundText(found: ToldEvent | undefined): string | null {
-  return found ? `${found.host} told ${JSON.stringify(found.event.fields)}` : null;
+  return found ? `${found.host} told: ${eventText(found.event)}` : null;
 }
 
 function answerFault({ answers }: Transcript, { host, code }: Of<"answer">): string | null {
@@ -86,7 +91,9 @@ export function unmet(
     }
     case "term": {
       const terms = [...world.hosts.values()].flatMap(({ state }) => state?.term ?? []);
-      return terms.every((term) => term === condition.term) ? null : `terms are ${terms.join(", ")}`;
+      return terms.every((term) => term === condition.term)
+        ? null
+        : `terms are ${terms.join(", ")}`;
     }
     case "calm":
       return foundText(transcript.events.find(isTakeover));

@@ -8,7 +8,14 @@ import { type Command, type Condition, isWrong, type Wrong, wrong } from "./comm
 type Words = readonly string[];
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
-const roles: readonly Role[] = ["starting", "active", "standby", "transitioning", "fenced", "stopped"];
+const roles: readonly Role[] = [
+  "starting",
+  "active",
+  "standby",
+  "transitioning",
+  "fenced",
+  "stopped",
+];
 const actions: readonly Action[] = ["none", "notify", "hold", "eligible", "refuse"];
 
 const conditionForms = [
@@ -28,7 +35,12 @@ function durationMs(text: string | undefined, field: string): { readonly ms: num
 
 // ---- Conditions
 
-function rowOf(host: string, of: string, row: string, action: string | undefined): Condition | Wrong {
+function rowOf(
+  host: string,
+  of: string,
+  row: string,
+  action: string | undefined,
+): Condition | Wrong {
   if (!rowsByDoubt.includes(row as Row)) {
     return wrong("row", row, `the verdict table has ${[...rowsByDoubt].sort().join(" ")}`);
   }
@@ -159,7 +171,9 @@ function end([fault = "", target, more]: Words): Command | Wrong {
 
 function status(words: Words): Command | Wrong {
   const [host = ""] = words;
-  return words.length === 1 ? { kind: "status", host } : wrong("status", words.join(" "), "status HOST");
+  return words.length === 1
+    ? { kind: "status", host }
+    : wrong("status", words.join(" "), "status HOST");
 }
 
 const commands: Readonly<Record<string, (words: Words) => Command | Wrong>> = {

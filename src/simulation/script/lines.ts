@@ -14,7 +14,11 @@ export type CommandLine = {
 
 /** Lines of a file in their order; those of "output" stand below a mark. */
 export type Part =
-  | { readonly kind: "text"; readonly lines: readonly string[]; readonly commands: readonly CommandLine[] }
+  | {
+      readonly kind: "text";
+      readonly lines: readonly string[];
+      readonly commands: readonly CommandLine[];
+    }
   | { readonly kind: "output"; readonly lines: readonly string[] };
 
 const isBlank = (line: string): boolean => line.trim() === "";

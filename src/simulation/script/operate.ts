@@ -18,15 +18,17 @@ const forms = [
 const isOneOf = (word: string, ...words: Words): boolean => words.includes(word);
 
 function takeover(words: Words): Deed | null {
-  const [peerIsOff = ""] = words.slice(words.indexOf("--peer-is-off") + 1);
   const isAttested = words.includes("--peer-is-off");
-  const known = words.every((word) => isOneOf(word, "--force", "--peer-is-off") || word === peerIsOff);
-  if (!known) return null;
+  const peerIsOff = isAttested ? (words[words.indexOf("--peer-is-off") + 1] ?? "") : "";
+  const known = words.every(
+    (word) => isOneOf(word, "--force", "--peer-is-off") || word === peerIsOff,
+  );
+  if (!known || (isAttested && peerIsOff === "")) return null;
   return {
     request: {
       op: "takeover",
       force: words.includes("--force"),
-      peerIsOff: isAttested ? peerIsOff : "",
+      peerIsOff,
     },
   };
 }
@@ -66,7 +68,9 @@ function deedOf([verb = "", ...rest]: Words): Deed | null {
 
 /** null: these words are a command. */
 export function commandFault(words: Words): Wrong | null {
-  return deedOf(words) ? null : wrong("command", words.join(" "), `an operator's commands: ${forms}`);
+  return deedOf(words)
+    ? null
+    : wrong("command", words.join(" "), `an operator's commands: ${forms}`);
 }
 
 /** Of an answer to a request, or of the gate. */

@@ -77,7 +77,9 @@ function parse(parts: readonly Part[]): Parsed {
   return { blocks, faults };
 }
 
-function setupOf(blocks: Parsed["blocks"]): { readonly line: number; readonly wish: SetupWish } | null {
+function setupOf(
+  blocks: Parsed["blocks"],
+): { readonly line: number; readonly wish: SetupWish } | null {
   const [first] = blocks.flat();
   return first?.command.kind === "setup" ? { line: first.line, wish: first.command } : null;
 }
@@ -88,17 +90,18 @@ class Stage {
   readonly transcript: Transcript;
   readonly player: Player;
   readonly trace = new Trace();
+  private readonly world: SimulatedWorld;
   private readonly checkers: readonly Checker[];
 
-  constructor(
-    readonly world: SimulatedWorld,
-    options: ScriptOptions,
-  ) {
+  constructor(world: SimulatedWorld, options: ScriptOptions) {
+    this.world = world;
     const log = new FaultLog();
     this.transcript = new Transcript(world);
     this.player = new Player(world, log, this.transcript);
     this.checkers = (options.checkers ?? allCheckers).map((kind) =>
-      kind.make(world, log, (text) => this.violated({ checker: kind.name, atMs: world.nowMs, text })),
+      kind.make(world, log, (text) =>
+        this.violated({ checker: kind.name, atMs: world.nowMs, text }),
+      ),
     );
     world.onWatched((watched, nowMs) => {
       this.trace.watch(watched, nowMs);
@@ -140,7 +143,15 @@ const inFile = (file: string, line: number, { field, value, remedy }: Wrong): Sc
 });
 
 function notRun(text: string, faults: readonly ScriptFault[]): ScriptOutcome {
-  return { ok: false, text, isUpToDate: false, violations: [], faults, virtualMs: 0, traceHash: "" };
+  return {
+    ok: false,
+    text,
+    isUpToDate: false,
+    violations: [],
+    faults,
+    virtualMs: 0,
+    traceHash: "",
+  };
 }
 
 /** The world of the file's set-up, and what is wrong with the names in the file. */
@@ -149,22 +160,28 @@ function prepare(
   fileName: string,
   own: Config | null,
 ): { readonly wish: SetupWish; readonly world: SimulatedWorld } | readonly ScriptFault[] {
-  if (parsed.faults.length > 0) return parsed.faults.map((fault) => inFile(fileName, fault.line, fault));
+  if (parsed.faults.length > 0)
+    return parsed.faults.map((fault) => inFile(fileName, fault.line, fault));
   const setup = setupOf(parsed.blocks);
   const [first] = parsed.blocks.flat();
   if (!setup) {
     const value = first?.command.kind ?? "";
-    return [inFile(fileName, first?.line ?? 1, wrong("setup", value, "the first command is setup NAME"))];
+    return [
+      inFile(fileName, first?.line ?? 1, wrong("setup", value, "the first command is setup NAME")),
+    ];
   }
   const { line, wish } = setup;
   const config = configOf(wish, own);
   if (isWrong(config)) return [inFile(fileName, line, config)];
   const world = new SimulatedWorld(config, wish.seed);
   for (const [host, rate] of Object.entries(wish.rates)) world.host(host).machine.rate = rate;
-  const faults = parsed.blocks.flat().slice(1).flatMap((placed) => {
-    const fault = commandNamesFault(world, placed.command);
-    return fault ? [inFile(fileName, placed.line, fault)] : [];
-  });
+  const faults = parsed.blocks
+    .flat()
+    .slice(1)
+    .flatMap((placed) => {
+      const fault = commandNamesFault(world, placed.command);
+      return fault ? [inFile(fileName, placed.line, fault)] : [];
+    });
   return faults.length > 0 ? faults : { wish, world };
 }
 

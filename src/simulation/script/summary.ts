@@ -29,7 +29,9 @@ export function summaryOf(world: SimulatedWorld): string {
     state && state.term !== highest ? [`${name}: term ${state.term}`] : [],
   );
   return [
-    who.length === 0 ? "nobody serves" : `${who.join(" and ")} ${who.length === 1 ? "serves" : "serve"}`,
+    who.length === 0
+      ? "nobody serves"
+      : `${who.join(" and ")} ${who.length === 1 ? "serves" : "serve"}`,
     `term ${highest}`,
     ...behind,
     ...hosts.map(viewOf),

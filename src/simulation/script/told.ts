@@ -15,11 +15,14 @@ const isEmpty = (value: EventValue | undefined): boolean => value === undefined 
 /** "takeover term published: term 514, mirror west" */
 function plainText(ev: string, { step, ...fields }: Fields): string {
   const pairs = Object.entries(fields).filter(([, value]) => !isEmpty(value));
-  const facts = pairs.filter(([key]) => !sentences.includes(key)).map(([key, value]) => `${key} ${value}`);
+  const facts = pairs
+    .filter(([key]) => !sentences.includes(key))
+    .map(([key, value]) => `${key} ${value}`);
   const said = pairs.filter(([key]) => sentences.includes(key)).map(([, value]) => String(value));
   const head = step === undefined ? ev : `${ev} ${step}`;
   const rest = [facts.join(", "), ...said].filter((text) => text !== "").join(": ");
-  return rest === "" ? head : `${head}: ${rest}`;
+  if (rest === "" || rest.startsWith(head)) return rest === "" ? head : rest;
+  return `${head}: ${rest}`;
 }
 
 const texts: Readonly<Record<string, (fields: Fields) => string>> = {
@@ -31,10 +34,17 @@ const texts: Readonly<Record<string, (fields: Fields) => string>> = {
   term: ({ term, was, from }) => `term ${was} -> ${term}, from ${from}`,
   guard: ({ on, reason }) => `guard ${on === true ? "on" : "off"}: ${reason}`,
   lock: ({ phase, reason }) => `lock ${phase}: ${reason}`,
-  restart: ({ host, rebooted }) => `restart of ${host}: ${rebooted === true ? "its machine" : "its agent"}`,
+  restart: ({ host, rebooted }) =>
+    `restart of ${host}: ${rebooted === true ? "its machine" : "its agent"}`,
   left: ({ host, how }) => `left ${host}: ${how}`,
   pair: ({ mirror, state, was, cause }) =>
     `pair ${mirror}: ${was} -> ${state}${isEmpty(cause) ? "" : ` (${cause})`}`,
+  "one-way": ({ host, path, direction, state }) =>
+    `one-way ${path}, ${direction} ${host}: ${state}`,
+  switch: ({ kind, name, on }) =>
+    `switch ${kind === "network" ? "" : `${kind} `}${name}: ${on === true ? "on" : "off"}`,
+  rejected: ({ path, reason }) => `rejected on ${path}: ${reason}`,
+  device: ({ device, ok, reason }) => `device ${device}: ${ok === true ? "ok" : reason}`,
   health: ({ path, fit }) => `health on ${path}: ${fit === true ? "fit" : "not fit"}`,
 };
 

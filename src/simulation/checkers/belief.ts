@@ -1,0 +1,182 @@
+/**
+ * Nothing stale, forged or foreign is believed (docs/safety.md 2). What an agent takes as a host's
+ * record was published by that host's own agent, word for word, on that path, in this world; and
+ * what it knows of a host never goes back: not its newest word, nor its position on any path, within
+ * one run of the observer, but for the one step back that a mirror tolerates and that moves nothing.
+ *
+ * All that agents publish is kept as they decided it, before anything carries it.
+ */
+import { decodeSector } from "../../core/sector/codec.ts";
+import { sectorBytes, type HeartbeatRecord } from "../../core/sector/layout.ts";
+import { comparePositions, type Position } from "../../core/record.ts";
+import type { RecordBody, State } from "../../core/step/state.ts";
+import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { Watched } from "../observation.ts";
+import type { SimulatedWorld } from "../world.ts";
+import { networkName } from "./ways.ts";
+
+type Published = { readonly body: RecordBody; readonly paths: readonly string[]; readonly onlyTo: string | null };
+type Step = Extract<Watched, { kind: "step" }>;
+
+/** Of one run of one host, what was published lately, and what remains of the rest. */
+const keptMax = 4096;
+
+class Registry {
+  /** By host, incarnation and serial. */
+  private readonly runs = new Map<string, Map<bigint, Map<bigint, Published>>>();
+
+  add(host: string, published: Published): void {
+    const { incarnation, serial } = published.body;
+    const ofHost = this.runs.get(host) ?? new Map<bigint, Map<bigint, Published>>();
+    this.runs.set(host, ofHost);
+    const run = ofHost.get(incarnation) ?? new Map<bigint, Published>();
+    ofHost.set(incarnation, run);
+    run.set(serial, published);
+    if (run.size > keptMax) run.delete(run.keys().next().value as bigint);
+  }
+
+  find(host: string, at: Position): Published | "never" | "too old to be kept" {
+    const run = this.runs.get(host)?.get(at.incarnation);
+    const found = run?.get(at.serial);
+    if (found) return found;
+    return run && run.size >= keptMax && at.serial > 0n ? "too old to be kept" : "never";
+  }
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return a === b;
+  if (a.length === 0 || b.length === 0) return true;
+  return JSON.stringify(a, bare) === JSON.stringify(b, bare);
+}
+const bare = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);
+
+/** The field that differs; null where all is as it was published. */
+function difference(body: RecordBody, record: Partial<HeartbeatRecord>): string | null {
+  for (const key of Object.keys(body) as (keyof RecordBody)[]) {
+    // Lists are filled up to their whole length in a sector.
+    if (key === "groups" || !(key in record)) continue;
+    if (!isSame(body[key], record[key])) return key;
+  }
+  return null;
+}
+
+/** What the volume of each mirror says of itself: what stands in its first block. */
+function volumesOf(world: SimulatedWorld): ReadonlyMap<string, { volumeId: string; clusterId: string; site: number }> {
+  const ids = new Map<string, { volumeId: string; clusterId: string; site: number }>();
+  for (const { name, writer, pvol } of world.config.mirrors) {
+    const [host] = world.hostsOf(writer);
+    const disk = host?.machine.ports.get(pvol)?.disk;
+    if (!disk) continue;
+    const { volumeId, clusterId } = decodeSector("superblock", disk.read(0).subarray(0, sectorBytes));
+    const site = world.config.sites.find((one) => one.name === writer)?.id ?? 0;
+    ids.set(name, { volumeId, clusterId, site });
+  }
+  return ids;
+}
+
+export const belief: CheckerKind = {
+  name: "belief",
+  words: "a stale, forged or foreign record is believed",
+  cases: ["record on a mirror", "record by the network", "record of a sibling", "record on a volume not in use", "word"],
+  make(world, _faults, report) {
+    const applied: Counts = {};
+    const registry = new Registry();
+    const volumes = volumesOf(world);
+    const clusterId = [...volumes.values()][0]?.clusterId ?? "";
+
+    const published = (host: string, path: string | null, to: string, record: Partial<HeartbeatRecord> & Position): string | null => {
+      const found = registry.find(host, record);
+      const at = `${host} ${record.incarnation}/${record.serial}`;
+      if (found === "too old to be kept") return null;
+      if (found === "never") return `${at}, which ${host} never published`;
+      if (path !== null && !found.paths.includes(path)) return `${at} on ${path}, where it was not published`;
+      if (path === networkName && found.onlyTo !== null && found.onlyTo !== to) return `${at}, which was for ${found.onlyTo}`;
+      const field = difference(found.body, record);
+      return field === null ? null : `${at} with another ${field} than was published`;
+    };
+
+    /** What the shell tells the core, record by record. */
+    const taken = (host: string, path: string, record: HeartbeatRecord, slot: number | null): void => {
+      const observer = world.host(host);
+      const volume = path === networkName ? undefined : volumes.get(path);
+      const sender = world.hosts.get(record.hostName);
+      const wrong =
+        published(record.hostName, path, host, record) ??
+        (record.clusterId === clusterId ? null : `a record of the cluster ${record.clusterId}`) ??
+        (observer.keyIds.includes(record.keyId) ? null : `a record under the key ${record.keyId}, which it does not hold`) ??
+        (volume && record.volumeId !== volume.volumeId ? `a record of the volume ${record.volumeId} on ${path}` : null) ??
+        (volume && record.site !== volume.site ? `a record of the site ${record.site} on ${path}` : null) ??
+        (slot !== null && record.slot !== slot ? `a record of the slot ${record.slot} in slot ${slot}` : null) ??
+        (sender?.selfHost.slot === record.slot ? null : `a record of ${record.hostName} in slot ${record.slot}`);
+      if (wrong !== null) report(`${host} believes ${wrong}`);
+    };
+
+    const took = ({ host, input }: Step): void => {
+      switch (input.kind) {
+        case "mirror-read":
+          for (const { slot, reading } of input.seen) {
+            if (reading.kind !== "record") continue;
+            count(applied, "record on a mirror");
+            taken(host, input.mirror, reading.record, slot);
+          }
+          return;
+        case "network-read":
+          for (const { record } of input.records) {
+            count(applied, "record by the network");
+            taken(host, networkName, record, null);
+          }
+          return;
+        case "sibling": {
+          count(applied, "record of a sibling");
+          const wrong = published(input.record.hostName, null, host, input.record);
+          if (wrong !== null) report(`${host} believes, of its own site, ${wrong}`);
+          return;
+        }
+        case "probe":
+          for (const record of input.records) {
+            count(applied, "record on a volume not in use");
+            taken(host, input.mirror, record, null);
+          }
+          return;
+        default:
+      }
+    };
+
+    /** What the core makes of them. */
+    const knows = (host: string, before: State, after: State): void => {
+      after.peers.forEach((peer, index) => {
+        const was = before.peers[index];
+        if (peer === was || was?.host.name !== peer.host.name) return;
+        const { name } = peer.host;
+        for (const [path, { position }] of Object.entries(peer.sightings)) {
+          const old = was.sightings[path]?.position;
+          if (!position || position === old) continue;
+          if (old && comparePositions(position, old) < 0) {
+            report(`${host} goes back to ${name} ${position.incarnation}/${position.serial} on ${path}`);
+          } else if (registry.find(name, position) === "never") {
+            report(`${host} saw ${name} ${position.incarnation}/${position.serial} on ${path}, which was never published`);
+          }
+        }
+        if (peer.word === null || peer.word === was.word) return;
+        count(applied, "word");
+        if (was.word && comparePositions(peer.word, was.word) <= 0) report(`${host} takes an older word of ${name}`);
+        const { keyId: _, ...word } = peer.word;
+        const wrong = published(name, null, host, word);
+        if (wrong !== null) report(`${host} takes the word of ${wrong}`);
+      });
+    };
+
+    return {
+      applied,
+      watch(watched) {
+        if (watched.kind !== "step") return;
+        const { host, before, after, actions } = watched;
+        for (const action of actions) {
+          if (action.kind === "publish") registry.add(host, action);
+        }
+        took(watched);
+        if (before.peers !== after.peers && before.config === after.config) knows(host, before, after);
+      },
+    };
+  },
+};

@@ -1,0 +1,131 @@
+/**
+ * No alarm for nothing (docs/safety.md 1, "The observer's own trouble is not evidence").
+ *
+ * stall: where a host beat without a break, and it and all ways from it were left in peace for long
+ * enough, whatever befell the observer's own processor earns no verdict but alive or "not fit"; what
+ * befell its reads, none that is not alive but "not fit" and "not readable here".
+ *
+ * calm: where everything was left in peace for long enough, every observer judges every host alive.
+ * That is looked at just before each fault begins, and at the end.
+ */
+import type { Row } from "../../core/verdict.ts";
+import { isAlive } from "../../core/verdict.ts";
+import { detectionBoundMs, healthMax, unjudgedLimitMs } from "../../core/base/timing.ts";
+import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { Touch } from "../fault.ts";
+import type { Host } from "../host.ts";
+import { hostsApart, hostTouches, PairHistory, type Way, waysBetween } from "./ways.ts";
+
+const isHealthy = (row: Row): boolean => row === "1" || row === "2b";
+
+/** What is the way's own, apart from the observer's access to it. */
+const apartFrom = (observer: Host, { touches }: Way): readonly Touch[] =>
+  touches.filter((touch) => touch.kind !== "volume" || touch.host !== observer.name);
+
+export const falseAlarm: CheckerKind = {
+  name: "false-alarm",
+  words: "a verdict against a host that was in peace",
+  cases: ["alarm told", "observer stalled, peer in peace", "calm looked at"],
+  make(world, faults, report) {
+    const { timing } = world.config;
+    const applied: Counts = {};
+    const pairs = new PairHistory(world);
+    const beatsSinceMs = new Map<string, number>();
+    const slow = 1 - timing.driftPpm / 1e6;
+    /** Until what was on its way has come, and every path was watched long enough by the sickest. */
+    const longMs = (detectionBoundMs(timing, healthMax) + timing.pairAgeLimitMs) / slow;
+    const calmMs = longMs + unjudgedLimitMs(timing) / slow;
+
+    const isBeating = (name: string, sinceMs: number): boolean =>
+      (beatsSinceMs.get(name) ?? Number.POSITIVE_INFINITY) < sinceMs;
+
+    const isInPeace = (from: Host, observer: Host, ways: readonly Way[], nowMs: number): boolean => {
+      const sinceMs = nowMs - longMs;
+      return (
+        isBeating(from.name, sinceMs) &&
+        faults.isQuiet(hostTouches(from), sinceMs, nowMs) &&
+        ways.every(
+          (way) =>
+            faults.isQuiet(apartFrom(observer, way), sinceMs, nowMs) &&
+            (way.mirror === null || pairs.copiesSince(way.mirror, sinceMs)),
+        )
+      );
+    };
+
+    const told = (observer: Host, name: string, row: Row, nowMs: number): void => {
+      if (isHealthy(row) || row === "5") return;
+      count(applied, "alarm told");
+      const from = world.host(name);
+      const ways = waysBetween(world, from, observer);
+      if (!isInPeace(from, observer, ways, nowMs)) return;
+      const own = ways.flatMap(({ touches }) => touches).filter((touch) => touch.kind === "volume" && touch.host === observer.name);
+      const readsWell = faults.isQuiet(own, nowMs - longMs, nowMs);
+      if (!readsWell && (isAlive(row) || row === "6")) return;
+      report(`${observer.name} says row ${row} of ${name}, which was in peace with all its ways for ${Math.round(longMs)} ms`);
+    };
+
+    /** How often an observer was disturbed while a host and its ways were not. */
+    const stalled = (name: string, nowMs: number): void => {
+      const observer = world.host(name);
+      const isMet = hostsApart(world).some(
+        ([from, to]) => to === observer && isInPeace(from, observer, waysBetween(world, from, observer), nowMs),
+      );
+      if (isMet) count(applied, "observer stalled, peer in peace");
+    };
+
+    /** Faults that are there, and when the last one ended. */
+    let there = 0;
+    let endedMs = 0;
+    const calm = (nowMs: number): void => {
+      if (there > 0 || endedMs > nowMs - calmMs) return;
+      const sinceMs = nowMs - calmMs;
+      for (const [from, observer] of hostsApart(world)) {
+        const { state } = observer;
+        const peer = state?.peers.find(({ host }) => host.name === from.name);
+        const ways = waysBetween(world, from, observer);
+        const isWhole = ways.every(({ mirror }) => mirror === null || pairs.copiesSince(mirror, sinceMs));
+        if (!peer?.enabled || !isWhole || !isBeating(from.name, sinceMs) || !isBeating(observer.name, sinceMs)) continue;
+        count(applied, "calm looked at");
+        const row = peer.verdict?.row ?? "-";
+        if (row === "-" || !isHealthy(row)) {
+          report(`${observer.name} says row ${row} of ${from.name}, with all in peace for ${Math.round(calmMs)} ms`);
+        }
+      }
+    };
+
+    return {
+      applied,
+      watch(watched, nowMs) {
+        switch (watched.kind) {
+          case "pair":
+            return pairs.changed(watched.pair, nowMs);
+          case "agent":
+            if (watched.what === "begins" || watched.what === "continues") beatsSinceMs.set(watched.host, nowMs);
+            else beatsSinceMs.delete(watched.host);
+            if (watched.what === "continues") stalled(watched.host, nowMs);
+            return;
+          case "machine":
+            if (watched.what !== "resumes") return void beatsSinceMs.delete(watched.host);
+            beatsSinceMs.set(watched.host, nowMs);
+            return stalled(watched.host, nowMs);
+          case "fault":
+            if (watched.on) {
+              calm(nowMs);
+              there += 1;
+            } else {
+              there -= 1;
+              endedMs = nowMs;
+            }
+            return;
+          case "told": {
+            const { ev, fields } = watched.event;
+            if (ev !== "verdict") return;
+            return told(world.host(watched.host), String(fields["host"]), String(fields["row"]) as Row, nowMs);
+          }
+          default:
+        }
+      },
+      end: calm,
+    };
+  },
+};

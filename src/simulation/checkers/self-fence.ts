@@ -1,0 +1,177 @@
+/**
+ * Under a lease no service outlives its right (docs/safety.md 6.2). Let b be the true moment at which
+ * this host issued the newest of its beats that was granted to it; then its service does not run
+ * after b + (lease + 2 watchdog) / (1 - rho): by then it was stopped, or its machine was reset.
+ *
+ * Granted is a beat whose echo, with its nonce, came to this host in a record that grants, in the
+ * term of both; or one that had landed on a witness volume of its site before a good read of the
+ * other one there. Grants are read off what the shell gave the core, not off the core's own anchors.
+ *
+ * It need hold no lease while it is alone (6.5): from the storing of a term that it takes itself, or
+ * from a record in which the other site renounces; until its own record says that its guard is on.
+ * A host that is alone must be fed all the same: once its agent is dead or stopped, its service ends
+ * within two of the watchdog's times.
+ */
+import { isLeased } from "../../core/base/config.ts";
+import { decodeSector } from "../../core/sector/codec.ts";
+import { type EchoSector, type HeartbeatRecord, recordFlags, sectorBytes } from "../../core/sector/layout.ts";
+import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { Watched } from "../observation.ts";
+
+type Step = Extract<Watched, { kind: "step" }>;
+type Issued = { readonly nonce: bigint; readonly atMs: number };
+
+/** What is known of one run of one host's agent, and of its service. */
+class Guarded {
+  issued = new Map<bigint, Issued>();
+  /** Of a former run too: its service may be running still. */
+  anchorMs = Number.NEGATIVE_INFINITY;
+  incarnation = -1n;
+  isAlone = false;
+  /** Who was alone and is not any more is fed no more: its watchdog has its time. */
+  graceMs = Number.NEGATIVE_INFINITY;
+  /** Newest beat of this run that landed on a witness volume. */
+  landedMs = Number.NEGATIVE_INFINITY;
+  /** Since when nobody feeds; infinite while somebody may. */
+  unfedMs = Number.POSITIVE_INFINITY;
+  runs = false;
+}
+
+/** Beats older than a few leases are granted to nobody. */
+const issuedMax = 512;
+
+export const selfFence: CheckerKind = {
+  name: "self-fence",
+  words: "a service that outlives its right",
+  cases: ["service under a lease ends", "service alone, agent dead", "alone by a takeover", "alone by the other site's word", "grant"],
+  make(world, _faults, report) {
+    const { timing, policy, mirrors } = world.config;
+    const applied: Counts = {};
+    if (!isLeased(policy)) return { applied, watch: () => undefined };
+    const rho = timing.driftPpm / 1e6;
+    const leaseMs = (timing.leaseMs + 2 * timing.watchdogMs) / (1 - rho);
+    const fedMs = (2 * timing.watchdogMs) / (1 - rho);
+    const hosts = new Map([...world.hosts.keys()].map((name) => [name, new Guarded()]));
+    const witnessDisks = new Map(mirrors.filter(({ witness }) => witness).map(({ name, writer }) => [`${name} pvol`, writer]));
+    const serving = new Set<string>();
+
+    const of = (name: string): Guarded => hosts.get(name) as Guarded;
+
+    const dueMs = (one: Guarded): number => {
+      const rightMs = one.isAlone ? Number.POSITIVE_INFINITY : Math.max(one.anchorMs + leaseMs, one.graceMs);
+      return Math.min(rightMs, one.unfedMs + fedMs);
+    };
+
+    const setAlone = (one: Guarded, isAlone: boolean, nowMs: number): void => {
+      if (one.isAlone && !isAlone) one.graceMs = Math.min(nowMs, one.unfedMs) + fedMs;
+      one.isAlone = isAlone;
+    };
+
+    const echoed = (one: Guarded, { after, host }: Step, record: HeartbeatRecord, echoes: readonly EchoSector[]): void => {
+      const grants = (record.flags & recordFlags.grants) !== 0 && (record.flags & recordFlags.closing) === 0;
+      if (!grants || record.site === after.ownSiteId || record.term !== after.term) return;
+      const { slot } = world.host(host).selfHost;
+      for (const { peerSite, firstPeer, count: peers, echoes: entries, incarnation, serial } of echoes) {
+        if (peerSite !== after.ownSiteId || slot < firstPeer || slot >= firstPeer + peers) continue;
+        if (incarnation !== record.incarnation || serial !== record.serial) continue;
+        const echo = entries[slot - firstPeer];
+        const beat = echo && echo.incarnation === one.incarnation ? one.issued.get(echo.serial) : undefined;
+        if (!beat || beat.nonce !== echo?.nonce) continue;
+        count(applied, "grant");
+        one.anchorMs = Math.max(one.anchorMs, beat.atMs);
+      }
+    };
+
+    /** Whether the records of this input say that takeover is renounced in this term. */
+    const heeds = (one: Guarded, step: Step): boolean => {
+      const { input, after } = step;
+      let isRenounced = false;
+      const heed = (record: HeartbeatRecord, echoes: readonly EchoSector[]): void => {
+        echoed(one, step, record, echoes);
+        isRenounced ||= (record.flags & recordFlags.renounced) !== 0 && record.term === after.term && record.renouncedTerm === after.term;
+      };
+      if (input.kind === "network-read") for (const { record, echoes } of input.records) heed(record, echoes);
+      if (input.kind === "mirror-read") {
+        for (const { reading, echoes } of input.seen) if (reading.kind === "record") heed(reading.record, echoes);
+        const isWitness = witnessDisks.has(`${input.mirror} pvol`);
+        if (isWitness && input.read.kind === "good") one.anchorMs = Math.max(one.anchorMs, one.landedMs);
+      }
+      return isRenounced;
+    };
+
+    const steps = (step: Step, nowMs: number): void => {
+      const { host, before, after, input, actions } = step;
+      const one = of(host);
+      if (one.incarnation !== after.incarnation) {
+        one.incarnation = after.incarnation;
+        one.issued.clear();
+        one.landedMs = Number.NEGATIVE_INFINITY;
+      }
+      const isRenounced = heeds(one, step);
+      if (!before.lease.solo && after.lease.solo) {
+        const took = input.kind === "term-stored" && before.takeover?.term === after.term;
+        if (!took && !isRenounced) report(`${host} is alone in the term ${after.term}: it neither took it nor was it renounced`);
+        count(applied, took ? "alone by a takeover" : "alone by the other site's word");
+      }
+      setAlone(one, after.lease.solo, nowMs);
+      for (const action of actions) {
+        if (action.kind !== "publish") continue;
+        one.issued.set(action.body.serial, { nonce: action.body.nonce, atMs: nowMs });
+        if (one.issued.size > issuedMax) one.issued.delete(one.issued.keys().next().value as bigint);
+      }
+    };
+
+    const wrote = ({ write }: Extract<Watched, { kind: "write" }>): void => {
+      const { host, disk, bytes } = write;
+      if (host === null || witnessDisks.get(disk.name) !== world.host(host).site) return;
+      if (bytes.toString("latin1", 0, 8) !== "MBRECORD") return;
+      const one = of(host);
+      const { incarnation, serial } = decodeSector("record", bytes.subarray(0, sectorBytes));
+      const beat = incarnation === one.incarnation ? one.issued.get(serial) : undefined;
+      if (beat) one.landedMs = Math.max(one.landedMs, beat.atMs);
+    };
+
+    const look = (nowMs: number): void => {
+      for (const name of serving) {
+        const one = of(name);
+        if (nowMs <= dueMs(one) + 1) continue;
+        serving.delete(name);
+        const why = one.isAlone ? "its agent does not run" : `its newest granted beat is of ${one.anchorMs.toFixed(0)}`;
+        report(`the service of ${name} still runs, and ${why}`);
+      }
+    };
+
+    return {
+      applied,
+      watch(watched, nowMs) {
+        if (serving.size > 0) look(nowMs);
+        switch (watched.kind) {
+          case "step":
+            return steps(watched, nowMs);
+          case "write":
+            return wrote(watched);
+          case "agent":
+          case "machine": {
+            const one = of(watched.host);
+            const { what } = watched;
+            if (what === "begins" || what === "continues" || what === "resumes") {
+              if (what === "begins") setAlone(one, false, nowMs);
+              one.unfedMs = Number.POSITIVE_INFINITY;
+            } else one.unfedMs = Math.min(one.unfedMs, nowMs);
+            return;
+          }
+          case "service": {
+            const one = of(watched.host);
+            if (watched.runs) return void serving.add(watched.host);
+            if (serving.delete(watched.host)) {
+              if (!one.isAlone) count(applied, "service under a lease ends");
+              else if (Number.isFinite(one.unfedMs)) count(applied, "service alone, agent dead");
+            }
+            return;
+          }
+          default:
+        }
+      },
+    };
+  },
+};

@@ -1,0 +1,172 @@
+// Mistakes in the owner's lease and the standby's wait (docs/safety.md, section 6).
+import { edit } from "./mutants-search.mjs";
+
+const lease = "core/step/lease.ts";
+const standby = "core/step/standby.ts";
+const cuts = ["way-cut", "link-cut"];
+
+export const leaseMutants = [
+  {
+    name: "own write renews the lease",
+    breaks: "only a grant renews a lease",
+    edits: [
+      edit(
+        "core/step/issued.ts",
+        "return withLease(state, { issued });",
+        "return withLease(state, { issued, anchors: { own: clocks.longMs } });",
+      ),
+    ],
+    setups: ["pair"],
+    faults: cuts,
+  },
+  {
+    name: "lease counted from the grant's arrival",
+    breaks: "a lease counts from the start of the beat that is granted",
+    edits: [edit(lease, "Math.max(beat.atMs,", "Math.max(state.clocks.longMs,")],
+    setups: ["pair"],
+    faults: cuts,
+  },
+  {
+    name: "any echo is a grant",
+    breaks: "only the echoes of the site's decider are grants",
+    edits: [edit(lease, "!isArmed(state) || !isDecider ||", "!isArmed(state) || !word ||")],
+    setups: ["pair", "four"],
+    faults: cuts,
+  },
+  {
+    name: "echo of an old run, any nonce",
+    breaks: "a grant echoes this very incarnation, serial and nonce",
+    edits: [
+      edit(lease, "    echo.incarnation === state.incarnation &&\n", ""),
+      edit(lease, "serial === echo?.serial && nonce === echo.nonce", "serial === echo?.serial"),
+    ],
+    setups: ["pair"],
+  },
+  {
+    name: "lease three times as long",
+    breaks: "the service may run only until the end of the lease",
+    edits: [edit(lease, "anchorMs + lease.limitMs -", "anchorMs + 3 * lease.limitMs -")],
+    setups: ["pair"],
+    faults: cuts,
+  },
+  {
+    name: "service goes on at the end of the lease",
+    breaks: "the service is stopped before its lease ends",
+    edits: [
+      edit(lease, "leaseLeftMs(state) <= state.config.timing.stopMs;", "leaseLeftMs(state) > 1e9;"),
+      edit(lease, 'return hasRight(state) ? "feed" : "starve";', 'return "feed";'),
+    ],
+    setups: ["pair"],
+    faults: cuts,
+  },
+  {
+    name: "watchdog fed without a right",
+    breaks: "after the end of the lease nothing is fed before a verified stop",
+    edits: [edit(lease, 'return hasRight(state) ? "feed" : "starve";', 'return "feed";')],
+    setups: ["pair"],
+  },
+  {
+    name: "failed stop believed",
+    breaks: "a service is stopped when its hook says so, and not before",
+    edits: [edit("core/step/role.ts", "if (ok) return serviceStopped(state);", "if (!ok) return serviceStopped(state);\n  if (ok) return serviceStopped(state);")],
+    setups: ["pair"],
+  },
+  {
+    name: "takeover wait of half the lease",
+    breaks: "takeover wait >= (1+rho) ((lease + 2 watchdog)/(1-rho) + late write)",
+    edits: [
+      edit("core/base/lease-timing.ts", "(leaseMs + 2 * watchdogMs) / (1 - r) + lateWriteMs", "leaseMs / 2"),
+    ],
+    setups: ["pair"],
+    faults: cuts,
+  },
+  {
+    name: "watchdog counted once",
+    breaks: "an owner may stall between its check and the feeding",
+    edits: [edit("core/base/lease-timing.ts", "(leaseMs + 2 * watchdogMs)", "(leaseMs + watchdogMs)")],
+    setups: ["pair"],
+  },
+  {
+    name: "wait not begun anew by a beat",
+    breaks: "the wait counts from the newest record that was seen",
+    edits: [
+      edit(
+        standby,
+        "withWaiting(state, { sinceMs: clocks.shortMs });",
+        "withWaiting(state, { sinceMs: Math.min(waiting.sinceMs, clocks.shortMs) });",
+      ),
+    ],
+    setups: ["pair"],
+    faults: cuts,
+  },
+  {
+    name: "no guard",
+    breaks: "a standby takes over only from an owner that goes by the lease",
+    edits: [edit(standby, "met: hosts.length > 0 && unguarded.length === 0", "met: true")],
+    setups: ["pair"],
+    faults: [...cuts, "power-cut"],
+  },
+  {
+    name: "guard of a former run of the standby",
+    breaks: "a guard is proven by a record that echoes this very run",
+    edits: [
+      edit(
+        standby,
+        "const proves =\n    echo?.incarnation === state.incarnation &&\n    echo.writtenSerial === word.serial &&\n    echo.serial > waiting.floorSerial &&",
+        "const proves =\n    echo !== null &&",
+      ),
+    ],
+    setups: ["pair"],
+  },
+  {
+    name: "guard of before the renouncing",
+    breaks: "after renouncing a guard counts only by a later echo",
+    edits: [
+      edit(standby, "const floorSerial = on ? waiting.floorSerial : state.serial;", "const { floorSerial } = waiting;"),
+      edit(standby, "const guards = on ? waiting.guards : {};", "const { guards } = waiting;"),
+    ],
+    setups: ["pair-data"],
+  },
+  {
+    name: "echo while closing",
+    breaks: "who has decided to take over grants nothing",
+    edits: [
+      edit(standby, "|| !state.selfEnabled || state.takeover) return false;", "|| !state.selfEnabled) return false;"),
+      edit(standby, '!state.beacon && state.role === "standby" && lockHeld(state)', "!state.beacon && lockHeld(state)"),
+      edit(lease, "    !closing &&\n", ""),
+    ],
+    setups: ["pair"],
+  },
+  {
+    name: "stale gate: active without a grant",
+    breaks: "after a start the owner of the term waits for a grant to this start",
+    edits: [edit("core/step/role.ts", "return leased && hasLocalRight(state)", "return hasLocalRight(state)")],
+    setups: ["pair"],
+    faults: [...cuts, "power-cut"],
+  },
+  {
+    name: "active in spite of a higher term",
+    breaks: "the owner of the highest term alone may be active",
+    edits: [
+      edit("core/decision.ts", 'case "active":\n      if (!ownsTerm) return stopped;', 'case "active":'),
+      edit(lease, "if (!ownsTerm(state) || !hasLocalRight(state)) return true;", "if (!hasLocalRight(state)) return true;"),
+      edit(lease, "return ownsTerm(state) && (state.lease.solo ||", "return (state.lease.solo ||"),
+    ],
+    setups: ["pair"],
+  },
+  {
+    name: "data of any state taken over",
+    breaks: "no takeover by itself where the data could not be taken over",
+    edits: [edit(standby, 'id: "data", met: data === null,', 'id: "data", met: true,')],
+    setups: ["pair-data"],
+  },
+  {
+    name: "who left in order is taken over from",
+    breaks: "what was planned is no failure",
+    edits: [
+      edit(standby, "const met = left.length === 0;", "const met = true;"),
+      edit("core/step/judge.ts", 'return "leaving";', 'return "running";'),
+    ],
+    setups: ["pair"],
+  },
+];
