@@ -180,7 +180,12 @@ export class SimulatedIo implements BlockIo {
     this.life = life;
   }
 
-  open(path: string, access: Access, deadlineMs: number, options: OpenOptions = {}): Promise<Opened> {
+  open(
+    path: string,
+    access: Access,
+    deadlineMs: number,
+    options: OpenOptions = {},
+  ): Promise<Opened> {
     const port = this.machine.ports.get(path);
     return new Promise((resolve) => {
       const answer = (ms: number, code: string): void => {
@@ -205,7 +210,9 @@ export class SimulatedIo implements BlockIo {
     const { blockCount, strideBytes, liveBytes, checksumOffset } = shape;
     const memory = memories.get(area);
     const all = isFirst || !memory;
-    const candidates = all ? Array.from({ length: blockCount }, (_, index) => index) : memory.changed;
+    const candidates = all
+      ? Array.from({ length: blockCount }, (_, index) => index)
+      : memory.changed;
     if (memory) memory.changed = [];
     const changed: ChangedBlock[] = [];
     for (const index of [...candidates].sort((a, b) => a - b)) {

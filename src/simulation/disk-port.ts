@@ -18,7 +18,12 @@ const transfers: readonly Transfer[] = ["read", "write"];
 /** Of the writes that a mishap may befall; the others land, so that its effects are mixed. */
 const mishapShare = 0.6;
 
-type Stray = { readonly disk: Disk; readonly block: number; readonly was: Block; readonly now: Block };
+type Stray = {
+  readonly disk: Disk;
+  readonly block: number;
+  readonly was: Block;
+  readonly now: Block;
+};
 
 export class DiskPort {
   readonly host: string;
@@ -95,7 +100,11 @@ export class DiskPort {
   }
 
   /** Blocks as they stand when the read is done. */
-  read(first: number, count: number, done: (blocks: readonly Block[], error: string | null) => void): void {
+  read(
+    first: number,
+    count: number,
+    done: (blocks: readonly Block[], error: string | null) => void,
+  ): void {
     this.whenServed("read", this.times.readMs, () => {
       if (this.readError !== null) return done([], this.readError);
       const { disk, staleImage } = this;

@@ -332,7 +332,14 @@ export class Host {
     const tell = (event: CoreEvent): void => this.tell(event);
     const bootNs = (): bigint => machine.clocks().boottimeNs;
     const opener = this.pairs.dataOpener(config, life);
-    const dataTools = { io: ready.io, bootNs, opener, history: dataHistory(), pause, running: null };
+    const dataTools = {
+      io: ready.io,
+      bootNs,
+      opener,
+      history: dataHistory(),
+      pause,
+      running: null,
+    };
     return {
       clock: { nowMs, wallNs: () => machine.wallNs() },
       timers,
@@ -404,4 +411,3 @@ export class Host {
     return ownHost(this.config);
   }
 }
-

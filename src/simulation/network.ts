@@ -72,7 +72,10 @@ export class Network {
   }
 
   isCut(from: { host: string; site: string }, to: { host: string; site: string }): boolean {
-    return this.way(from.site, to.site).cuts > 0 || (this.manners.get(`${from.host}>${to.host}`)?.cuts ?? 0) > 0;
+    return (
+      this.way(from.site, to.site).cuts > 0 ||
+      (this.manners.get(`${from.host}>${to.host}`)?.cuts ?? 0) > 0
+    );
   }
 
   /** A socket of that program; an older one on the same address hears no more. */

@@ -123,7 +123,9 @@ export function simulatedProvider(parts: ProviderParts): PairProvider {
           local,
           remote: answers ? viewOf(pair, otherEnd(end), null) : null,
           remoteFault:
-            isAsked && !answers ? fault("peer-unreachable", `${pair.name}: the link is down`) : null,
+            isAsked && !answers
+              ? fault("peer-unreachable", `${pair.name}: the link is down`)
+              : null,
         };
       });
     },
@@ -137,7 +139,9 @@ export function simulatedProvider(parts: ProviderParts): PairProvider {
         });
         if (changes === "lost" || changeMs > deadlineMs) {
           const detail = "the connection broke";
-          return after(Math.min(changeMs, deadlineMs), () => resolve({ kind: "cut-short", detail }));
+          return after(Math.min(changeMs, deadlineMs), () =>
+            resolve({ kind: "cut-short", detail }),
+          );
         }
         const detail = changes === "refused" ? "refused" : "exit 0";
         after(changeMs + 1, () => resolve({ kind: "ended", detail }));

@@ -32,7 +32,13 @@ export class SimulatedWatchdog {
       this.isArmed = false;
       return null;
     };
-    const watchdog = { kind: "device", path, identity: "simulated", limitMs, canDisarm: true } as const;
+    const watchdog = {
+      kind: "device",
+      path,
+      identity: "simulated",
+      limitMs,
+      canDisarm: true,
+    } as const;
     return { ok: true, watchdog: { ...watchdog, feed, disarm } };
   }
 

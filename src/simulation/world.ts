@@ -218,9 +218,16 @@ export class SimulatedWorld {
     const pair = this.pairs.get(name);
     const manner = this.manners.get(host.site);
     if (!pair || !manner) return null;
-    const of = [...this.config.mirrors, ...this.config.dataGroups].find((each) => each.name === name);
+    const of = [...this.config.mirrors, ...this.config.dataGroups].find(
+      (each) => each.name === name,
+    );
     if (of?.pair.provider === "none" && !this.tellsPairs) return null;
-    const end = pair.sites.writer === host.site ? "writer" : pair.sites.reader === host.site ? "reader" : null;
+    const end =
+      pair.sites.writer === host.site
+        ? "writer"
+        : pair.sites.reader === host.site
+          ? "reader"
+          : null;
     return end && { pair, end, manner };
   }
 

@@ -3,7 +3,7 @@ import { edit } from "./mutants-search.mjs";
 
 const lease = "core/step/lease.ts";
 const standby = "core/step/standby.ts";
-const cuts = ["way-cut", "link-cut"];
+const cuts = ["way-cut", "link-cut", "sites-cut"];
 
 export const leaseMutants = [
   {
@@ -24,14 +24,14 @@ export const leaseMutants = [
     breaks: "a lease counts from the start of the beat that is granted",
     edits: [edit(lease, "Math.max(beat.atMs,", "Math.max(state.clocks.longMs,")],
     setups: ["pair"],
-    faults: cuts,
+    faults: ["lag-long", "datagrams-late", "sites-cut", "line-cut"],
   },
   {
     name: "any echo is a grant",
     breaks: "only the echoes of the site's decider are grants",
     edits: [edit(lease, "!isArmed(state) || !isDecider ||", "!isArmed(state) || !word ||")],
-    setups: ["pair", "four"],
-    faults: cuts,
+    setups: ["four"],
+    faults: ["reads-stale", "host-cut", "link-cut", "line-cut"],
   },
   {
     name: "echo of an old run, any nonce",
@@ -41,6 +41,7 @@ export const leaseMutants = [
       edit(lease, "serial === echo?.serial && nonce === echo.nonce", "serial === echo?.serial"),
     ],
     setups: ["pair"],
+    faults: ["agent-crash-loop", "way-cut", "link-cut", "agent-kill"],
   },
   {
     name: "lease three times as long",
@@ -64,12 +65,14 @@ export const leaseMutants = [
     breaks: "after the end of the lease nothing is fed before a verified stop",
     edits: [edit(lease, 'return hasRight(state) ? "feed" : "starve";', 'return "feed";')],
     setups: ["pair"],
+    faults: ["stop-fails", "stop-hangs", "sites-cut"],
   },
   {
     name: "failed stop believed",
     breaks: "a service is stopped when its hook says so, and not before",
     edits: [edit("core/step/role.ts", "if (ok) return serviceStopped(state);", "if (!ok) return serviceStopped(state);\n  if (ok) return serviceStopped(state);")],
     setups: ["pair"],
+    faults: ["stop-fails", "sites-cut"],
   },
   {
     name: "takeover wait of half the lease",
@@ -85,6 +88,7 @@ export const leaseMutants = [
     breaks: "an owner may stall between its check and the feeding",
     edits: [edit("core/base/lease-timing.ts", "(leaseMs + 2 * watchdogMs)", "(leaseMs + watchdogMs)")],
     setups: ["pair"],
+    faults: ["stop-fails", "watchdog-late", "sites-cut", "clock-drift"],
   },
   {
     name: "wait not begun anew by a beat",
@@ -104,7 +108,7 @@ export const leaseMutants = [
     breaks: "a standby takes over only from an owner that goes by the lease",
     edits: [edit(standby, "met: hosts.length > 0 && unguarded.length === 0", "met: true")],
     setups: ["pair"],
-    faults: [...cuts, "power-cut"],
+    faults: ["sites-cut", "power-cut", "way-cut", "link-cut"],
   },
   {
     name: "guard of a former run of the standby",
@@ -117,6 +121,7 @@ export const leaseMutants = [
       ),
     ],
     setups: ["pair"],
+    faults: ["agent-kill", "sites-cut", "power-cut", "way-cut"],
   },
   {
     name: "guard of before the renouncing",
@@ -126,6 +131,7 @@ export const leaseMutants = [
       edit(standby, "const guards = on ? waiting.guards : {};", "const { guards } = waiting;"),
     ],
     setups: ["pair-data"],
+    faults: ["array-silent", "sites-cut"],
   },
   {
     name: "echo while closing",
@@ -136,13 +142,14 @@ export const leaseMutants = [
       edit(lease, "    !closing &&\n", ""),
     ],
     setups: ["pair"],
+    faults: ["sites-cut", "way-cut", "link-cut"],
   },
   {
     name: "stale gate: active without a grant",
     breaks: "after a start the owner of the term waits for a grant to this start",
     edits: [edit("core/step/role.ts", "return leased && hasLocalRight(state)", "return hasLocalRight(state)")],
     setups: ["pair"],
-    faults: [...cuts, "power-cut"],
+    faults: ["sites-cut", "power-cut"],
   },
   {
     name: "active in spite of a higher term",
@@ -153,12 +160,14 @@ export const leaseMutants = [
       edit(lease, "return ownsTerm(state) && (state.lease.solo ||", "return (state.lease.solo ||"),
     ],
     setups: ["pair"],
+    faults: ["sites-cut", "power-cut", "stop-fails"],
   },
   {
     name: "data of any state taken over",
     breaks: "no takeover by itself where the data could not be taken over",
     edits: [edit(standby, 'id: "data", met: data === null,', 'id: "data", met: true,')],
     setups: ["pair-data"],
+    faults: ["data-split", "data-copying", "site-gone", "sites-cut"],
   },
   {
     name: "who left in order is taken over from",
@@ -168,5 +177,6 @@ export const leaseMutants = [
       edit("core/step/judge.ts", 'return "leaving";', 'return "running";'),
     ],
     setups: ["pair"],
+    faults: ["agent-leave"],
   },
 ];

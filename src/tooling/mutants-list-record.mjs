@@ -10,11 +10,15 @@ export const recordMutants = [
     name: "signature not checked",
     breaks: "no record is believed without its signature",
     edits: [edit(record, 'standsAt(expected, sector, macOffset) ? null : "forged"', 'macOffset > 0 ? null : "forged"')],
+    setups: ["pair"],
+    faults: ["forgery"],
   },
   {
     name: "checksum not checked",
     breaks: "a torn record is told from a forged one",
     edits: [edit(record, "!== u32At(sector, crcOffset))", "=== -1)")],
+    setups: ["pair"],
+    faults: ["write-torn", "bit-flip"],
   },
   {
     name: "another cluster's record believed",
@@ -25,6 +29,8 @@ export const recordMutants = [
     name: "another volume's record believed",
     breaks: "a record is of the volume on which it stands",
     edits: [edit(record, '  if (record.volumeId !== place.volumeId) return "foreign-volume";\n', "")],
+    setups: ["pair-two-mirrors"],
+    faults: ["cables-swapped"],
   },
   {
     name: "misplaced record believed",
@@ -33,11 +39,15 @@ export const recordMutants = [
       edit(record, '  if (record.block !== place.block || record.copy !== place.copy) return "misplaced";\n', ""),
       edit(record, '  if (place.slot !== null && record.slot !== place.slot) return "misplaced";\n', ""),
     ],
+    setups: ["pair", "four"],
+    faults: ["write-astray"],
   },
   {
     name: "another site's record believed",
     breaks: "a record is of the site that writes there",
     edits: [edit(record, '  if (place.siteId !== null && record.site !== place.siteId) return "wrong-site";\n', "")],
+    setups: ["pair"],
+    faults: ["cables-swapped"],
   },
   {
     name: "another host's record believed",
@@ -58,6 +68,8 @@ export const recordMutants = [
     edits: [
       edit(see, "if (mark && isRegression(record, mark)) {", "if (mark && isRegression(mark, record) && false) {"),
     ],
+    setups: ["pair"],
+    faults: ["restored-svol", "agent-kill", "link-cut", "reads-stale"],
   },
   {
     name: "replayed datagrams believed",
@@ -66,11 +78,15 @@ export const recordMutants = [
       edit(lan, 'return newest && comparePositions(record, newest) <= 0 ? "replayed" : null;', "return newest ? null : null;"),
       edit(see, "if (mark && isRegression(record, mark)) {", 'if (mark && path !== "network" && isRegression(record, mark)) {'),
     ],
+    setups: ["pair"],
+    faults: ["replay", "agent-kill"],
   },
   {
     name: "high-water marks forgotten",
     breaks: "what was believed before a start is remembered over it",
     edits: [edit("core/step/begin.ts", "if (mark) own[path] = mark;", "")],
+    setups: ["pair"],
+    faults: ["replay", "restored-svol", "agent-kill", "power-cut"],
   },
 ];
 
@@ -79,6 +95,8 @@ export const shellMutants = [
     name: "written without a look before",
     breaks: "each write is preceded by a look at the whole record area",
     edits: [edit("agent/mirror-out.ts", "const term = await this.look();", "const term = null as bigint | null;")],
+    setups: ["pair-two-mirrors", "four"],
+    faults: ["cables-swapped"],
   },
   {
     name: "superblock not looked at",
@@ -87,6 +105,8 @@ export const shellMutants = [
       edit("agent/svol.ts", 'if (superblock === "another") return this.giveUp(use);', ""),
       edit("agent/svol.ts", 'if (superblock === "damaged" && this.options.writes) return this.giveUp(use);', ""),
     ],
+    setups: ["pair-two-mirrors", "four"],
+    faults: ["cables-swapped", "restored-pvol"],
   },
   {
     name: "written over the newer copy",
@@ -99,5 +119,6 @@ export const shellMutants = [
     breaks: "periods that were missed are skipped",
     edits: [edit("agent/schedule.ts", "const missed = Math.floor((now - task.atMs) / task.periodMs);", "const missed = 0;")],
     setups: ["pair"],
+    faults: ["agent-stop"],
   },
 ];

@@ -5,7 +5,7 @@ const lock = "core/step/lock.ts";
 const standby = "core/step/standby.ts";
 const witness = "core/step/witness.ts";
 const volume = "core/step/witness-volume.ts";
-const cuts = ["way-cut", "link-cut"];
+const cuts = ["way-cut", "link-cut", "sites-cut"];
 
 export const siteMutants = [
   {
@@ -13,6 +13,7 @@ export const siteMutants = [
     breaks: "of several hosts one decides, and only its echoes are grants",
     edits: [edit(standby, 'state.role === "standby" && lockHeld(state)', 'state.role === "standby"')],
     setups: ["four"],
+    faults: ["reads-stale", "host-cut", "link-cut", "line-cut"],
   },
   {
     name: "lock claimed beside a living claim",
@@ -25,6 +26,7 @@ export const siteMutants = [
     breaks: "a lock holds for its time from the last write that a clean look followed",
     edits: [edit(lock, '=== "held" && state.clocks.longMs - anchorMs < state.config.timing.lockMs', '=== "held" && Number.isFinite(anchorMs)')],
     setups: ["four-local"],
+    faults: ["io-hang", "write-hang", "agent-stop"],
   },
   {
     name: "look of before the claim",
@@ -34,6 +36,7 @@ export const siteMutants = [
       edit(lock, "const anchorMs = issuedAtMs(looked, input.afterSerial);", "const anchorMs = state.clocks.longMs as number | null;"),
     ],
     setups: ["four-local"],
+    faults: ["agent-kill", "io-hang", "io-slow", "power-cut"],
   },
   {
     name: "claim of another host not looked at",
@@ -46,7 +49,7 @@ export const siteMutants = [
     breaks: "within a site the next holder waits for the lock and two watchdogs",
     edits: [edit(lock, "takeover.local ? localTakeoverWaitMs(timing) : lockWaitMs(timing)", "takeover.local ? timing.intervalMs * 2 : lockWaitMs(timing)")],
     setups: ["four-local"],
-    faults: ["agent-kill"],
+    faults: ["agent-kill", "agent-stop", "io-hang"],
   },
   {
     name: "served without the site's lock",
@@ -67,7 +70,7 @@ export const siteMutants = [
     breaks: "a witness that granted takeover never grants the owner in that term",
     edits: [edit(standby, "return !state.isBlank && state.granted.term !== state.term;", "return !state.isBlank;")],
     setups: ["pair-witness"],
-    faults: cuts,
+    faults: ["sites-cut", "way-cut", "link-cut"],
   },
   {
     name: "the witness does not wait",
@@ -81,29 +84,34 @@ export const siteMutants = [
     breaks: "a witness without its memory does nothing before it is armed again",
     edits: [edit("core/step/begin.ts", 'role === "witness" && (setup.blank ?? setup.term === null)', 'role === "witness" && false')],
     setups: ["pair-witness"],
+    faults: ["sites-cut", "way-cut", "power-cut"],
   },
   {
     name: "grant told before it is durable",
     breaks: "a witness stores its grant before it tells it",
     edits: [edit(witness, "granted.term !== 0n && grantStored === granted.term ?", "granted.term !== 0n ?")],
     setups: ["pair-witness"],
+    faults: ["disk-full", "power-cut", "site-gone"],
   },
   {
     name: "an old grant of the witness used",
     breaks: "a grant is of use only while it is asked for",
     edits: [edit(standby, "    echo.serial >= state.waiting.claimSerial;", "    echo.serial >= 0n;")],
     setups: ["pair-witness"],
+    faults: ["sites-cut", "way-cut", "link-cut"],
   },
   {
     name: "no wait after a claim on the volume",
     breaks: "a standby takes over a whole wait after its claim was durable",
     edits: [edit(standby, 'return { id: "witness", met: leftMs <= 0, say };\n}\n\nfunction neededOf', 'return { id: "witness", met: true, say };\n}\n\nfunction neededOf')],
     setups: ["pair-volumes"],
+    faults: ["sites-cut", "witness-cut", "site-isolated"],
   },
   {
     name: "owner renews in spite of a claim",
     breaks: "an owner renews by a read that shows no claim",
     edits: [edit(volume, "if (possibleHolders(state).some((peer) => mayClaim(state, peer, mirror))) return state;", "")],
     setups: ["pair-volumes"],
+    faults: ["sites-cut", "witness-cut", "site-isolated"],
   },
 ];

@@ -18,25 +18,28 @@ export const stepMutants = [
     breaks: "a start goes on from the highest term of memory and volumes",
     edits: [edit("agent/gather.ts", "if (gathered.term === null || record.term > gathered.term) gathered.term = record.term;", "")],
     setups: ["pair", "pair-operator"],
+    faults: ["power-cut", "site-gone", "sites-cut"],
   },
   {
     name: "published before it is stored",
     breaks: "a term is stored on the local disk before anything is done in it",
     edits: [edit(takeover, "storing\" || input.durable.term !== takeover.term) return nothing(state);\n  if (!input.ok) {", "storing\" || input.durable.term !== takeover.term) return nothing(state);\n  if (takeover.term < 0n) {")],
     setups: ["pair"],
+    faults: ["disk-full", "power-cut"],
   },
   {
     name: "acted in before it is published",
     breaks: "a term is durable on a volume of its site before it is acted in",
     edits: [edit(takeover, "onVolume(next) || needsLock(next)", "needsLock(next) && !onVolume(next)")],
     setups: ["pair"],
-    faults: ["power-cut"],
+    faults: ["power-cut", "write-hang"],
   },
   {
     name: "taken over without a look after the record",
     breaks: "a takeover goes on only after a clean look that follows its record",
     edits: [edit(takeover, "const held = lockHeld(state) && state.lock.confirmedSerial >= takeover.serial;", "const held = true;"), edit(takeover, '!== "locking" || input.afterSerial < takeover.serial) return', '!== "locking") return')],
     setups: ["four"],
+    faults: ["site-gone", "io-slow", "write-hang"],
   },
   {
     name: "operator's takeover does not wait",
@@ -62,6 +65,7 @@ export const stepMutants = [
     breaks: "a service starts only on data that was found taken over",
     edits: [edit(takeover, 'if (!input.ok) return stopped(state, input.detail, "data pairs failed");', "")],
     setups: ["pair-data"],
+    faults: ["site-gone", "command-refused", "command-pretended"],
   },
   {
     name: "serving not stored before the start",

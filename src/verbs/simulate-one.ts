@@ -27,6 +27,8 @@ export type OneWish = {
   readonly nowMs: () => number;
 };
 
+const faultsToldMax = 10;
+
 /** Prints what is watched, each line with its time; blocks that land only where they are wanted. */
 function printer(io: VerbIo, withWrites: boolean): Watcher {
   return (watched, atMs) => {
@@ -154,7 +156,9 @@ export async function runTranscript(
   const { given, own } = wish;
   const recorder = given.html === undefined ? null : new TimelineRecorder();
   const outcome = await runScript(text, file, { config: own, watch: watchOf(recorder, given, io) });
-  for (const fault of outcome.faults) io.err(`${scriptFaultText(fault)}\n`);
+  for (const fault of outcome.faults.slice(0, faultsToldMax)) io.err(`${scriptFaultText(fault)}\n`);
+  const more = outcome.faults.length - faultsToldMax;
+  if (more > 0) io.err(`${file}: and ${more} faults more\n`);
   if (outcome.virtualMs === 0) return exitCodes.dataError;
   if (!given.trace) io.out(outcome.text);
   for (const violation of outcome.violations) io.out(`${violationText(violation)}\n`);

@@ -177,7 +177,9 @@ function tell(run: Run, { tally, lost, tookMs }: Reached, isCut: boolean, io: Ve
   const hours = (virtualMs / hourMs).toFixed(1);
   const took = `${(tookMs / 1000).toFixed(1)} s, ${rateText(virtualMs, tookMs)}`;
   const cut = isCut ? "interrupted after " : "";
-  io.out(`${cut}${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${hours} virtual hours in ${took}\ntrace ${traceHash}\n`);
+  io.out(
+    `${cut}${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${hours} virtual hours in ${took}\ntrace ${traceHash}\n`,
+  );
   if (failed) io.out(failureText(failed, given));
   else if (lost === null) io.out("no violation\n");
   if (lost) {

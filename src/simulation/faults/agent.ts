@@ -6,7 +6,7 @@ import { allOf, repeated, wholeMs } from "./setting.ts";
 import { hostTouch } from "./touch.ts";
 
 /** Not begun again by its unit before it is ended. */
-function heldBack(world: SimulatedWorld, one: Host): End {
+export function heldBack(world: SimulatedWorld, one: Host): End {
   const release = held(world, `held back ${one.name}`, (on) => {
     one.isHeldBack = on;
   });

@@ -61,7 +61,11 @@ function hangingWrites(world: SimulatedWorld, mirror: string, random: Random): E
   const hung = world.hostsOf(writer).flatMap(({ name, machine }) => {
     const port = machine.ports.get(pvol);
     return port
-      ? [held(world, `write ${name} ${pvol}`, (on) => (on ? port.hang("write") : port.release("write")))]
+      ? [
+          held(world, `write ${name} ${pvol}`, (on) =>
+            on ? port.hang("write") : port.release("write"),
+          ),
+        ]
       : [];
   });
   const release = allOf(hung);
@@ -73,7 +77,9 @@ const mirrors = (_world: SimulatedWorld, mirror: string): readonly Touch[] => mi
 
 function hangTouch(world: SimulatedWorld, mirror: string): Touches {
   const { writer } = mirrorOf(world, mirror);
-  const volumes = world.hostsOf(writer).flatMap(({ name }) => volumeTouch(world, `${name}:${mirror}`));
+  const volumes = world
+    .hostsOf(writer)
+    .flatMap(({ name }) => volumeTouch(world, `${name}:${mirror}`));
   return [...volumes, ...mirrorTouch(mirror)];
 }
 

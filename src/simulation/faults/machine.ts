@@ -3,8 +3,9 @@ import { rho } from "../../core/base/lease-timing.ts";
 import { type End, type FaultKind, held } from "../fault.ts";
 import type { Host } from "../host.ts";
 import type { SimulatedWorld } from "../world.ts";
+import { heldBack } from "./agent.ts";
 import { allOf, setFor, untilDone } from "./setting.ts";
-import { hostsTouched, hostTouch, machineTouch, nothing } from "./touch.ts";
+import { hostsTouched, machineTouch, nothing } from "./touch.ts";
 
 /** Down until it is ended; what a watchdog or a crash would boot stays down too. */
 export function powerOff(world: SimulatedWorld, one: Host, reason: string): End {
@@ -34,30 +35,28 @@ const suspend = (world: SimulatedWorld, name: string): End | null => {
   });
 };
 
-/** Its agent leaves, then all else is stopped; a stop that takes too long is cut short. */
+/** Its agent leaves, then all else is stopped; a stop that takes until the end is cut short. */
 function reboot(world: SimulatedWorld, name: string): End | null {
   const one = world.host(name);
   const { machine } = one;
   if (!machine.isUp || machine.isSuspended) return null;
   const { boots } = machine;
-  const lastMs = world.nowMs + stopLimitMs;
-  const release = held(world, `held back ${name}`, (on) => {
-    one.isHeldBack = on;
-  });
+  const release = heldBack(world, one);
+  let isOver = false;
   one.leave();
   untilDone(world, () => {
     if (machine.isUp && machine.boots === boots) {
-      if (one.agent !== null && world.nowMs < lastMs) return false;
+      if (one.agent !== null && !isOver) return false;
       one.service.stop();
       one.reset("reboot");
     }
     release();
     return true;
   });
-  return () => undefined;
+  return () => {
+    isOver = true;
+  };
 }
-
-const stopLimitMs = 90_000;
 
 const base = { target: "host", lasts: true } as const;
 
@@ -102,7 +101,7 @@ const power: readonly FaultKind[] = [
     name: "machine-reboot",
     words: "a machine is rebooted in order: its agent leaves first",
     weight: 2,
-    lasts: false,
+    usualSeconds: [5, 40],
     touches: (_world, name) => machineTouch(name),
     begin: reboot,
   },

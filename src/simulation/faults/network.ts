@@ -123,7 +123,8 @@ const forged: readonly FaultKind[] = [
   {
     ...base,
     name: "replay",
-    words: "a host is sent old datagrams again: its own, and others', of this run and of former ones",
+    words:
+      "a host is sent old datagrams again: its own, and others', of this run and of former ones",
     target: "host",
     touches: () => [],
     begin: replaysFor,

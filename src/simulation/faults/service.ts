@@ -1,6 +1,6 @@
 /** Faults of the service on a host, and of the operator's programs that begin and end it. */
 import type { FaultKind } from "../fault.ts";
-import { setFor, untilDone, wholeMs } from "./setting.ts";
+import { setFor, wholeMs } from "./setting.ts";
 import { serviceTouch } from "./touch.ts";
 
 const base = {
@@ -57,10 +57,7 @@ export const serviceFaults: readonly FaultKind[] = [
       const { boots } = machine;
       return () => {
         // A boot has begun it anyway.
-        untilDone(world, () => {
-          if (machine.boots === boots && machine.isUp) world.host(name).startService();
-          return true;
-        });
+        if (machine.boots === boots && machine.isUp) world.host(name).startService();
       };
     },
   },

@@ -138,4 +138,3 @@ export const siteFaults: readonly FaultKind[] = [
     begin: (world, target) => (isVolumes(target) ? volumesFail(world) : siteCut(world, target)),
   },
 ];
-

@@ -113,8 +113,16 @@ const mishap = (name: string, words: string, kind: WriteMishap): FaultKind => ({
 const base = { target: "volume", lasts: true, weight: 2, touches: volumeTouch } as const;
 
 const lies: readonly FaultKind[] = [
-  mishap("write-torn", "most writes of one host to a PVOL land in part, and it is told all", "torn"),
-  mishap("write-lost", "most writes of one host to a PVOL never land, and it is told they did", "lost"),
+  mishap(
+    "write-torn",
+    "most writes of one host to a PVOL land in part, and it is told all",
+    "torn",
+  ),
+  mishap(
+    "write-lost",
+    "most writes of one host to a PVOL never land, and it is told they did",
+    "lost",
+  ),
   mishap("write-astray", "most writes of one host to a PVOL land in another block", "misdirected"),
   mishap("bit-flip", "most writes of one host to a PVOL land with one bit changed", "flipped"),
   {
