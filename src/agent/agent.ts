@@ -160,7 +160,8 @@ export class Agent {
   private take(told: Input): readonly Action[] {
     const { clocks } = this.world;
     // Read now: after what the input tells of, so that a wait never counts from too early.
-    const input = clocks === null ? told : { ...told, clocks: clocks() };
+    // Every input is made for this one step, so it is added to rather than copied.
+    const input = clocks === null ? told : Object.assign(told, { clocks: clocks() });
     const before = this.current;
     const { state, actions, events } = step(before, input);
     this.current = state;

@@ -17,14 +17,14 @@ export type GenerateOptions = {
 const usualRunMs = 480_000;
 const usualSeconds = [0.5, 30] as const;
 
-function weighted(random: Random, kinds: readonly FaultKind[]): FaultKind {
+function weighted<T extends { readonly weight: number }>(random: Random, kinds: readonly T[]): T {
   const sum = kinds.reduce((all, { weight }) => all + weight, 0);
   let at = random.next() * sum;
   for (const kind of kinds) {
     at -= kind.weight;
     if (at < 0) return kind;
   }
-  return kinds[0] as FaultKind;
+  return kinds[0] as T;
 }
 
 function ratesOf(config: Config, random: Random): Record<string, number> {
@@ -38,7 +38,7 @@ function ratesOf(config: Config, random: Random): Record<string, number> {
 
 export function scenarioOf(seed: number, options: GenerateOptions = {}): Scenario {
   const random = randomOf(seed);
-  const { name, config } = random.pick(options.setups ?? setups);
+  const { name, config } = weighted(random, options.setups ?? setups);
   const runMs = options.runMs ?? usualRunMs;
   // Only to know what there is to befall.
   const world = new SimulatedWorld(config, seed);

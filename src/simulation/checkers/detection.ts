@@ -14,7 +14,7 @@ import type { State } from "../../core/step/state.ts";
 import { isAlive } from "../../core/verdict.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
 import type { Host } from "../host.ts";
-import { hostsApart, hostTouches, isPeaceful, PairHistory, type Way, waysBetween } from "./ways.ts";
+import { hostsApart, Peace, type Way, waysBetween } from "./ways.ts";
 
 type Outage = {
   readonly dead: Host;
@@ -57,7 +57,7 @@ export const detection: CheckerKind = {
   make(world, faults, report) {
     const { timing } = world.config;
     const applied: Counts = {};
-    const pairs = new PairHistory(world);
+    const peace = new Peace(world, faults);
     const couples = hostsApart(world);
     const pending = new Set<Outage>();
     /** As it was after the last step. */
@@ -99,8 +99,8 @@ export const detection: CheckerKind = {
       if (!state || observer.state === null || state.incarnation !== outage.incarnation) return;
       const sinceMs = fromMs - detectionBoundMs(timing, 0);
       const inPeace =
-        faults.isQuiet(hostTouches(observer), sinceMs, nowMs) &&
-        ways.every((way) => isPeaceful(way, faults, pairs, sinceMs, nowMs));
+        peace.hasHost(observer, sinceMs, nowMs) &&
+        ways.every((way) => peace.hasWay(dead, observer, way, sinceMs, nowMs));
       if (!inPeace) return;
       if (foundMs !== null) return count(applied, health > 0 ? "found in time, observer ill" : "found in time");
       const boundMs = Math.round(outage.dueMs - fromMs);
@@ -133,15 +133,16 @@ export const detection: CheckerKind = {
           }
           nextDue();
         }
+        peace.watch(watched, nowMs);
         switch (watched.kind) {
           case "step":
             states.set(watched.host, watched.after);
             if (pending.size > 0) seen(watched.host, watched.after, nowMs);
             return;
-          case "pair":
-            return pairs.changed(watched.pair, nowMs);
           case "agent":
-            if (watched.what === "killed" || watched.what === "stopped") failed(watched.host, nowMs);
+            if (watched.what !== "begins" && watched.what !== "continues" && watched.what !== "left") {
+              failed(watched.host, nowMs);
+            }
             // It beats again, or leaves: whatever was due until then is not any more.
             else forget(({ dead }) => dead.name === watched.host);
             return;

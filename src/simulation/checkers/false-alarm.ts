@@ -12,15 +12,10 @@ import type { Row } from "../../core/verdict.ts";
 import { isAlive } from "../../core/verdict.ts";
 import { detectionBoundMs, healthMax, unjudgedLimitMs } from "../../core/base/timing.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
-import type { Touch } from "../fault.ts";
 import type { Host } from "../host.ts";
-import { hostsApart, hostTouches, PairHistory, type Way, waysBetween } from "./ways.ts";
+import { hostsApart, Peace, type Way, waysBetween } from "./ways.ts";
 
 const isHealthy = (row: Row): boolean => row === "1" || row === "2b";
-
-/** What is the way's own, apart from the observer's access to it. */
-const apartFrom = (observer: Host, { touches }: Way): readonly Touch[] =>
-  touches.filter((touch) => touch.kind !== "volume" || touch.host !== observer.name);
 
 export const falseAlarm: CheckerKind = {
   name: "false-alarm",
@@ -29,7 +24,7 @@ export const falseAlarm: CheckerKind = {
   make(world, faults, report) {
     const { timing } = world.config;
     const applied: Counts = {};
-    const pairs = new PairHistory(world);
+    const peace = new Peace(world, faults);
     const beatsSinceMs = new Map<string, number>();
     const slow = 1 - timing.driftPpm / 1e6;
     /** Until what was on its way has come, and every path was watched long enough by the sickest. */
@@ -43,12 +38,8 @@ export const falseAlarm: CheckerKind = {
       const sinceMs = nowMs - longMs;
       return (
         isBeating(from.name, sinceMs) &&
-        faults.isQuiet(hostTouches(from), sinceMs, nowMs) &&
-        ways.every(
-          (way) =>
-            faults.isQuiet(apartFrom(observer, way), sinceMs, nowMs) &&
-            (way.mirror === null || pairs.copiesSince(way.mirror, sinceMs)),
-        )
+        peace.hasHost(from, sinceMs, nowMs) &&
+        ways.every((way) => peace.hasWayApart(from, observer, way, sinceMs, nowMs))
       );
     };
 
@@ -83,7 +74,7 @@ export const falseAlarm: CheckerKind = {
         const { state } = observer;
         const peer = state?.peers.find(({ host }) => host.name === from.name);
         const ways = waysBetween(world, from, observer);
-        const isWhole = ways.every(({ mirror }) => mirror === null || pairs.copiesSince(mirror, sinceMs));
+        const isWhole = ways.every((way) => peace.hasWay(from, observer, way, sinceMs, nowMs));
         if (!peer?.enabled || !isWhole || !isBeating(from.name, sinceMs) || !isBeating(observer.name, sinceMs)) continue;
         count(applied, "calm looked at");
         const row = peer.verdict?.row ?? "-";
@@ -96,9 +87,8 @@ export const falseAlarm: CheckerKind = {
     return {
       applied,
       watch(watched, nowMs) {
+        peace.watch(watched, nowMs);
         switch (watched.kind) {
-          case "pair":
-            return pairs.changed(watched.pair, nowMs);
           case "agent":
             if (watched.what === "begins" || watched.what === "continues") beatsSinceMs.set(watched.host, nowMs);
             else beatsSinceMs.delete(watched.host);

@@ -12,7 +12,7 @@ import { detectionBoundMs } from "../../core/base/timing.ts";
 import { states } from "../../core/sector/layout.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
 import type { Host } from "../host.ts";
-import { hostTouches, isPeaceful, PairHistory, waysBetween } from "./ways.ts";
+import { Peace, waysBetween } from "./ways.ts";
 
 export const linkTakeover: CheckerKind = {
   name: "link-takeover",
@@ -20,7 +20,7 @@ export const linkTakeover: CheckerKind = {
   cases: ["agent takes over", "agent takes over, owner beats", "owner beats, no way in peace", "owner serves, cut off"],
   make(world, faults, report) {
     const applied: Counts = {};
-    const pairs = new PairHistory(world);
+    const peace = new Peace(world, faults);
     /** Since when each agent beats without a break. */
     const beatsSinceMs = new Map<string, number>();
     const boundMs = detectionBoundMs(world.config.timing, 0) / (1 - world.config.timing.driftPpm / 1e6);
@@ -28,15 +28,15 @@ export const linkTakeover: CheckerKind = {
       const sinceMs = nowMs - boundMs;
       if ((beatsSinceMs.get(from.name) ?? nowMs) > sinceMs) return null;
       count(applied, "agent takes over, owner beats");
-      if (!faults.isQuiet([...hostTouches(from), ...hostTouches(to)], sinceMs, nowMs)) return null;
-      const way = waysBetween(world, from, to).find((one) => isPeaceful(one, faults, pairs, sinceMs, nowMs));
+      if (!peace.hasHost(from, sinceMs, nowMs) || !peace.hasHost(to, sinceMs, nowMs)) return null;
+      const way = waysBetween(world, from, to).find((one) => peace.hasWay(from, to, one, sinceMs, nowMs));
       if (!way) count(applied, "owner beats, no way in peace");
       return way?.path ?? null;
     };
     return {
       applied,
       watch(watched, nowMs) {
-        if (watched.kind === "pair") return pairs.changed(watched.pair, nowMs);
+        peace.watch(watched, nowMs);
         if (watched.kind === "agent") {
           const { host, what } = watched;
           if (what === "begins" || what === "continues") beatsSinceMs.set(host, nowMs);

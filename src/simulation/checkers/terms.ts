@@ -4,9 +4,8 @@
  * had before comes of a takeover by the site that owns it, or of a switch-over to it, and of nothing
  * else; and only its owner is active in it. The incarnations of a host only rise (section 2).
  *
- * A host whose local disk fails or was restored may forget what it had not stored; and a volume that
- * it could not read, or that was restored, may hide a term from it. So what is compared over a start
- * is compared only where this host's files and volumes were left in peace.
+ * Over a start that is asked only of a host whose local disk was left in peace since, and which had
+ * the time to store what it knew: a disk that fails may make it forget.
  */
 import { ownerOf } from "../../core/decision.ts";
 import { decodeSector } from "../../core/sector/codec.ts";
@@ -14,11 +13,21 @@ import { sectorBytes } from "../../core/sector/layout.ts";
 import type { State } from "../../core/step/state.ts";
 import { firstTerm } from "../../core/step/begin.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
-import type { Touch } from "../fault.ts";
+import { comparePositions, type Position } from "../../core/record.ts";
 import type { Watched } from "../observation.ts";
 
 type Step = Extract<Watched, { kind: "step" }>;
-type Run = { incarnation: bigint; term: bigint; atMs: number };
+type Run = {
+  readonly incarnation: bigint;
+  readonly beganMs: number;
+  readonly term: bigint;
+  /** When it came to that term. */
+  readonly termMs: number;
+  readonly seenMs: number;
+};
+
+/** What was asked to be stored so long ago is stored, or was refused. */
+const storedMs = 100;
 
 export const terms: CheckerKind = {
   name: "terms",
@@ -29,18 +38,11 @@ export const terms: CheckerKind = {
     const born = new Set<bigint>([firstTerm(world.config)]);
     const runs = new Map<string, Run>();
     const memories = new Map<string, { readonly memory: object; readonly term: bigint }>();
-    /** By volume and host: term of the newest record that landed, and when. */
-    const records = new Map<string, { readonly term: bigint; readonly atMs: number }>();
+    /** By volume and host: the newest record that landed. */
+    const records = new Map<string, Position & { readonly term: bigint }>();
 
-    const ownTouches = (host: string): readonly Touch[] => {
-      const { site } = world.host(host);
-      const mirrors = world.config.mirrors.filter(({ writer }) => writer === site);
-      return [
-        { kind: "files", host },
-        ...mirrors.map(({ name }): Touch => ({ kind: "volume", host, mirror: name })),
-        ...mirrors.map(({ name }): Touch => ({ kind: "mirror", mirror: name })),
-      ];
-    };
+    const areFilesQuiet = (host: string, fromMs: number, nowMs: number): boolean =>
+      faults.isQuiet([{ kind: "files", host }], fromMs, nowMs);
 
     /** A term that is about to be stored, and was not there before. */
     const stores = ({ host, after, actions }: Step): void => {
@@ -59,12 +61,16 @@ export const terms: CheckerKind = {
 
     const begins = (host: string, { incarnation, term }: State, nowMs: number): void => {
       const known = runs.get(host);
-      runs.set(host, { incarnation, term, atMs: nowMs });
+      runs.set(host, { incarnation, beganMs: nowMs, term, termMs: nowMs, seenMs: nowMs });
       if (!known) return;
       count(applied, "start");
-      if (!faults.isQuiet(ownTouches(host), 0, nowMs)) return;
-      if (incarnation <= known.incarnation) report(`${host} begins as ${incarnation}, and was ${known.incarnation} before`);
-      if (term < known.term) report(`${host} begins in the term ${term}, and was in ${known.term} before`);
+      if (incarnation <= known.incarnation && areFilesQuiet(host, known.beganMs - storedMs, nowMs)) {
+        report(`${host} begins as ${incarnation}, and was ${known.incarnation} before`);
+      }
+      const isStored = known.seenMs >= known.termMs + storedMs;
+      if (term < known.term && isStored && areFilesQuiet(host, known.termMs, nowMs)) {
+        report(`${host} begins in the term ${term}, and was in ${known.term} before`);
+      }
     };
 
     const steps = (step: Step, nowMs: number): void => {
@@ -84,34 +90,38 @@ export const terms: CheckerKind = {
       if (after.incarnation !== before.incarnation && after.incarnation < before.incarnation) {
         report(`${host} goes from ${before.incarnation} back to the incarnation ${after.incarnation}`);
       }
-      if (run && (after.term !== run.term || after.incarnation !== run.incarnation)) {
-        runs.set(host, { incarnation: after.incarnation, term: after.term, atMs: nowMs });
-      }
+      const now = runs.get(host);
+      if (!now) return;
+      const termMs = after.term === now.term ? now.termMs : nowMs;
+      runs.set(host, { ...now, incarnation: after.incarnation, term: after.term, termMs, seenMs: nowMs });
     };
 
-    const remembers = (host: string, nowMs: number): void => {
+    const remembers = (host: string): void => {
       const { memory } = world.host(host);
       const known = memories.get(host);
       if (known?.memory === memory) return;
       const term = memory.term ?? 0n;
       memories.set(host, { memory, term });
       if (!known) return;
-      if (term < known.term && faults.isQuiet([{ kind: "files", host }], 0, nowMs)) {
+      if (term < known.term) {
         report(`${host} stores the term ${term} over ${known.term}`);
       }
       if (term !== 0n && !born.has(term)) report(`${host} remembers the term ${term}, which nobody raised`);
     };
 
-    const wrote = ({ write }: Extract<Watched, { kind: "write" }>, nowMs: number): void => {
+    const wrote = ({ write }: Extract<Watched, { kind: "write" }>): void => {
       const { host, disk, bytes } = write;
       if (host === null || bytes.toString("latin1", 0, 8) !== "MBRECORD") return;
-      const { term, hostName } = decodeSector("record", bytes.subarray(0, sectorBytes));
-      const key = `${disk.name} ${hostName}`;
+      const record = decodeSector("record", bytes.subarray(0, sectorBytes));
+      const key = `${disk.name} ${record.hostName}`;
       const known = records.get(key);
-      records.set(key, { term, atMs: nowMs });
+      // Of a run that ended, a write may land late.
+      if (known && comparePositions(record, known) <= 0) return;
+      const { incarnation, serial, term } = record;
+      records.set(key, { incarnation, serial, term });
       if (!known || term === known.term) return;
       count(applied, "record with a higher term");
-      if (term < known.term && faults.isQuiet(ownTouches(host), 0, nowMs)) {
+      if (term < known.term && incarnation === known.incarnation) {
         report(`${host} writes the term ${term} to ${disk.name}, after ${known.term}`);
       }
     };
@@ -119,11 +129,10 @@ export const terms: CheckerKind = {
     return {
       applied,
       watch(watched, nowMs) {
-        if (watched.kind === "write") return wrote(watched, nowMs);
-        if (watched.kind === "agent" && watched.what === "killed") return;
+        if (watched.kind === "write") return wrote(watched);
         if (watched.kind !== "step") return;
         steps(watched, nowMs);
-        remembers(watched.host, nowMs);
+        remembers(watched.host);
       },
     };
   },

@@ -2,6 +2,7 @@
 import type { Touch } from "../fault.ts";
 import type { FaultLog } from "../fault-log.ts";
 import type { Host } from "../host.ts";
+import type { Watched } from "../observation.ts";
 import type { SimulatedWorld } from "../world.ts";
 
 export type Way = {
@@ -33,20 +34,26 @@ export function waysBetween(world: SimulatedWorld, from: Host, to: Host): readon
   return ways;
 }
 
-/** Whether a host's own ability to see and to beat was left in peace. */
-export const hostTouches = ({ name }: Host): readonly Touch[] => [{ kind: "host", host: name }];
-
-/** When each pair last changed; and whether it copies now as it was set up. */
-export class PairHistory {
+/**
+ * What was left in peace: by the faults, and by what outlasts them, which is the state of a pair,
+ * and what was switched off and on.
+ */
+export class Peace {
   private readonly world: SimulatedWorld;
-  private readonly changedMs = new Map<string, number>();
+  private readonly faults: FaultLog;
+  private readonly pairChangedMs = new Map<string, number>();
+  private readonly switchedMs = new Map<string, number>();
 
-  constructor(world: SimulatedWorld) {
+  constructor(world: SimulatedWorld, faults: FaultLog) {
     this.world = world;
+    this.faults = faults;
   }
 
-  changed(pair: string, nowMs: number): void {
-    this.changedMs.set(pair, nowMs);
+  watch(watched: Watched, nowMs: number): void {
+    if (watched.kind === "pair") this.pairChangedMs.set(watched.pair, nowMs);
+    else if (watched.kind === "step" && switching.has(watched.input.kind)) {
+      this.switchedMs.set(watched.host, nowMs);
+    }
   }
 
   /** In copy ever since; a witness volume is copied by nobody. */
@@ -54,21 +61,48 @@ export class PairHistory {
     const pair = this.world.pairs.get(mirror);
     if (!pair) return true;
     const isWell = pair.state === "paired" && pair.primary === "writer" && pair.linkUp;
-    return isWell && (this.changedMs.get(mirror) ?? Number.NEGATIVE_INFINITY) < fromMs;
+    return isWell && (this.pairChangedMs.get(mirror) ?? Number.NEGATIVE_INFINITY) < fromMs;
+  }
+
+  /** Nothing was switched there since, and all that is meant is on. */
+  private isOn(host: Host, path: string, peer: string, fromMs: number): boolean {
+    const { state } = host;
+    if (state === null) return true;
+    const one = state.peers.find((each) => each.host.name === peer);
+    return (
+      (this.switchedMs.get(host.name) ?? Number.NEGATIVE_INFINITY) < fromMs &&
+      state.selfEnabled &&
+      (one?.enabled ?? false) &&
+      (state.paths[path]?.enabled ?? false)
+    );
+  }
+
+  /** Whether that way carried all it was given, and both ends used it, from then until now. */
+  hasWay(from: Host, to: Host, way: Way, fromMs: number, nowMs: number): boolean {
+    return this.faults.isQuiet(way.touches, fromMs, nowMs) && this.isWhole(from, to, way, fromMs);
+  }
+
+  /** The same, whatever befell the reader's own reads. */
+  hasWayApart(from: Host, to: Host, way: Way, fromMs: number, nowMs: number): boolean {
+    const apart = way.touches.filter((touch) => touch.kind !== "volume" || touch.host !== to.name);
+    return this.faults.isQuiet(apart, fromMs, nowMs) && this.isWhole(from, to, way, fromMs);
+  }
+
+  private isWhole(from: Host, to: Host, { path, mirror }: Way, fromMs: number): boolean {
+    return (
+      (mirror === null || this.copiesSince(mirror, fromMs)) &&
+      this.isOn(from, path, to.name, fromMs) &&
+      this.isOn(to, path, from.name, fromMs)
+    );
+  }
+
+  hasHost({ name }: Host, fromMs: number, nowMs: number): boolean {
+    return this.faults.isQuiet([{ kind: "host", host: name }], fromMs, nowMs);
   }
 }
 
-/** Whether a way was in peace, and carried what it was given, from then until now. */
-export function isPeaceful(
-  way: Way,
-  faults: FaultLog,
-  pairs: PairHistory,
-  fromMs: number,
-  nowMs: number,
-): boolean {
-  if (way.mirror !== null && !pairs.copiesSince(way.mirror, fromMs)) return false;
-  return faults.isQuiet(way.touches, fromMs, nowMs);
-}
+/** By these a path or a host is switched on or off. */
+const switching: ReadonlySet<string> = new Set(["switch", "devices-stored", "volume-opened", "farewell"]);
 
 /** Pairs of hosts of two sites, in the order of the configuration. */
 export function hostsApart(world: SimulatedWorld): readonly (readonly [Host, Host])[] {

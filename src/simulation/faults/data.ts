@@ -7,7 +7,7 @@ import { setFor } from "./setting.ts";
 const base = {
   target: "data",
   lasts: true,
-  weight: 3,
+  weight: 5,
   touches: (_world: unknown, group: string) => dataTouch(group),
 } as const;
 

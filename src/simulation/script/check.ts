@@ -104,6 +104,30 @@ function faultFault(world: SimulatedWorld, fault: string, target: string | null)
   return wrong("target", target, `targets of ${fault} are ${listed(targets)}`);
 }
 
+/** Its words, and the names in them: a site's after takeover and switchover, a mirror's, a host's. */
+function operatorFault(world: SimulatedWorld, words: readonly string[]): Wrong | null {
+  const fault = commandFault(words);
+  if (fault) return fault;
+  const [verb = "", kind = "", target = ""] = words;
+  if (verb === "switchover") return siteFault(world, kind);
+  if (words.includes("--peer-is-off")) {
+    return siteFault(world, words[words.indexOf("--peer-is-off") + 1] ?? "");
+  }
+  if (kind === "host") return hostFault(world, target);
+  if (kind === "mirror") return mirrorFault(world, target);
+  return verb.endsWith("install") ? mirrorFault(world, kind) : null;
+}
+
+function siteFault(world: SimulatedWorld, site: string): Wrong | null {
+  if (siteNames(world).includes(site)) return null;
+  return wrong("site", site, `sites are ${listed(siteNames(world))}`);
+}
+
+function mirrorFault({ config }: SimulatedWorld, mirror: string): Wrong | null {
+  const names = config.mirrors.map(({ name }) => name);
+  return names.includes(mirror) ? null : wrong("mirror", mirror, `mirrors are ${listed(names)}`);
+}
+
 /** null: all that the command names is there. */
 export function commandNamesFault(world: SimulatedWorld, command: Command): Wrong | null {
   switch (command.kind) {
@@ -118,7 +142,7 @@ export function commandNamesFault(world: SimulatedWorld, command: Command): Wron
     case "end":
       return faultFault(world, command.fault, command.target);
     case "command":
-      return hostFault(world, command.host) ?? commandFault(command.words);
+      return hostFault(world, command.host) ?? operatorFault(world, command.words);
     case "status":
       return hostFault(world, command.host);
   }

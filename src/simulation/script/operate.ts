@@ -1,6 +1,8 @@
 /** What an operator types at a host, in a scenario file: the words of the program's own verbs. */
 import { answerRequest } from "../../agent/control.ts";
 import { exitCodes } from "../../core/base/exit-codes.ts";
+import type { Touch } from "../fault.ts";
+import { commandTouch, hostTouch, mirrorTouch, volumeTouch, waysOf } from "../faults/touch.ts";
 import type { Host } from "../host.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { type Wrong, wrong } from "./command.ts";
@@ -79,22 +81,48 @@ function codeAndWords(answer: unknown): { readonly code: number; readonly messag
   return { code: Number(code), message: String(message ?? reason ?? "") };
 }
 
-/** Its answer comes when it comes; a host without an agent answers at once. */
+/** What the command disturbs, as checkers ask for it. */
+export function touchesOf(world: SimulatedWorld, name: string, words: Words): readonly Touch[] {
+  const [verb = "", kind = "", target = ""] = words;
+  switch (verb) {
+    case "stop":
+      return [...hostTouch(name), { kind: "service", host: name }, ...commandTouch];
+    case "disable":
+      if (kind === "network") return [...waysOf(world, world.host(name).site), ...commandTouch];
+      if (kind === "host") return [...hostTouch(target), ...commandTouch];
+      return [...volumeTouch(world, `${name}:${target}`), ...mirrorTouch(target), ...commandTouch];
+    case "deinstall":
+      return [...mirrorTouch(kind), ...commandTouch];
+    default:
+      return commandTouch;
+  }
+}
+
+const opposites: Readonly<Record<string, string>> = {
+  stop: "start",
+  disable: "enable",
+  deinstall: "install",
+};
+
+/** The command after which all is as before; null for one that is over once it is answered. */
+export function undoneBy([verb = "", ...rest]: Words): string | null {
+  const opposite = opposites[verb];
+  return opposite === undefined ? null : [opposite, ...rest].join(" ");
+}
+
+/** Its answer comes when it comes. */
 export function operate(world: SimulatedWorld, name: string, words: Words): void {
   const host = world.host(name);
   const deed = deedOf(words);
   if (!deed) throw new Error("assertion failed: the command was checked");
   if ("act" in deed) return deed.act(host);
-  const text = words.join(" ");
-  const tell = (code: number | null, message: string): void =>
-    world.watch({ kind: "command", host: name, text, code, message });
-  const { agent } = host;
-  if (!agent) return tell(exitCodes.unavailable, "no agent answers");
-  if (host.isAgentStopped) return tell(null, "it is stopped");
   const none = (): never[] => [];
   const stager = () => ({ code: exitCodes.usage, message: "no file is here" });
-  void answerRequest(deed.request, agent, none, none, stager).then((answer) => {
-    const { code, message } = codeAndWords(answer);
-    tell(code, message);
-  });
+  void host
+    .withAgent((agent) => answerRequest(deed.request, agent, none, none, stager))
+    .then((answer) => {
+      const unanswered = { code: exitCodes.unavailable, message: "no agent answers" };
+      const { code, message } = codeAndWords(answer ?? unanswered);
+      world.watch({ kind: "command", host: name, text: words.join(" "), code, message });
+    });
 }

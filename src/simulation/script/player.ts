@@ -5,7 +5,7 @@ import { faultNamed } from "../faults/all.ts";
 import type { SimulatedWorld } from "../world.ts";
 import type { Command, Condition } from "./command.ts";
 import { unmet } from "./conditions.ts";
-import { operate } from "./operate.ts";
+import { operate, touchesOf, undoneBy } from "./operate.ts";
 import type { Transcript } from "./transcript.ts";
 
 type Active = { readonly fault: string; readonly target: string; readonly end: End };
@@ -16,6 +16,8 @@ export class Player {
   private readonly log: FaultLog;
   private readonly transcript: Transcript;
   private readonly active: Active[] = [];
+  /** By the command that undoes them. */
+  private readonly standing = new Map<string, Happened>();
   private begun = 0;
 
   constructor(world: SimulatedWorld, log: FaultLog, transcript: Transcript) {
@@ -38,8 +40,7 @@ export class Player {
       case "end":
         return this.end(command.fault, command.target);
       case "command":
-        operate(this.world, command.host, command.words);
-        return null;
+        return this.operate(command.host, command.words);
       case "expect":
         return this.unmet(command.condition);
       case "status":
@@ -74,7 +75,9 @@ export class Player {
     this.transcript.faultMs = world.nowMs;
     if (!end || !kind.lasts) {
       this.tellOver(happened);
-      return end || !kind.lasts ? null : "it does not apply here now";
+      if (end) return null;
+      log.forget(happened);
+      return "it does not apply here now";
     }
     const one: Active = {
       fault,
@@ -86,6 +89,23 @@ export class Player {
     };
     this.active.push(one);
     if (forMs !== null) world.time.after(forMs, () => this.overByItself(one));
+    return null;
+  }
+
+  /** What stays until it is undone is there all the while, as a fault is. */
+  private operate(host: string, words: readonly string[]): null {
+    const { world, log, standing } = this;
+    const text = words.join(" ");
+    const undone = standing.get(`${host} ${text}`);
+    if (undone) this.tellOver(undone);
+    standing.delete(`${host} ${text}`);
+    const [name = ""] = words;
+    const happened = log.begin(name, host, touchesOf(world, host, words), world.nowMs);
+    world.watch({ kind: "fault", name, target: host, on: true });
+    const until = undoneBy(words);
+    if (until === null) this.tellOver(happened);
+    else standing.set(`${host} ${until}`, happened);
+    operate(world, host, words);
     return null;
   }
 
