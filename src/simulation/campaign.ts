@@ -4,11 +4,12 @@
  * the order of their seeds, so that the sum is the same however many processes ran them.
  */
 import type { Config } from "../core/base/config.ts";
+import { onceFor } from "../core/base/once.ts";
 import type { CheckerKind, Violation } from "./checker.ts";
 import { checkers as allCheckers } from "./checkers/all.ts";
 import { drillOf } from "./drill.ts";
 import { type Coverage, merged, type Missing, missing, nothingYet } from "./coverage.ts";
-import type { FaultKind } from "./fault.ts";
+import { type FaultKind, targetsOf } from "./fault.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { faults as allFaults } from "./faults/all.ts";
 import { scenarioOf } from "./generate.ts";
@@ -19,7 +20,7 @@ import { runScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { type Setup, setupNamed, setups } from "./setups.ts";
 import { Trace } from "./trace.ts";
-import type { SimulatedWorld } from "./world.ts";
+import { SimulatedWorld } from "./world.ts";
 
 /** What is to be run; plain data. */
 export type CampaignWish = {
@@ -66,8 +67,8 @@ export function configForSimulation(config: Config): Config {
   };
 }
 
-function setupsOf({ own, setups: names }: CampaignWish): readonly Setup[] {
-  if (own) return [{ name: ownSetup, words: "the configuration given", config: own }];
+function setupsNamed({ own, setups: names }: CampaignWish): readonly Setup[] {
+  if (own) return [{ name: ownSetup, words: "the configuration given", weight: 1, config: own }];
   return names.length === 0 ? setups : setups.filter(({ name }) => names.includes(name));
 }
 
@@ -78,6 +79,21 @@ function faultsOf({ faults }: CampaignWish): readonly FaultKind[] {
     const weight = weights.get(kind.name);
     return weight === undefined ? [] : [{ ...kind, weight }];
   });
+}
+
+const hasTarget = ({ config }: Setup, kind: FaultKind): boolean =>
+  targetsOf(new SimulatedWorld(config, 0), kind).length > 0;
+
+/** Those in which one of the faults can happen at all. */
+const setupsOf = onceFor((wish: CampaignWish): readonly Setup[] =>
+  setupsNamed(wish).filter((setup) => faultsOf(wish).some((kind) => hasTarget(setup, kind))),
+);
+
+/** A fault that was asked for by name, and that can happen in none of the set-ups. */
+export function targetlessFault(wish: CampaignWish): string | null {
+  const named = wish.faults.length === 0 ? [] : faultsOf(wish);
+  const found = named.find((kind) => !setupsNamed(wish).some((setup) => hasTarget(setup, kind)));
+  return found?.name ?? null;
 }
 
 /** Drills are of the odd seeds. */

@@ -110,7 +110,7 @@ export function jobsOf({ jobs }: Given, processors: number): number | string {
   return `--jobs ${jobs}: a whole number from 1 to ${jobsMax}`;
 }
 
-const listed = "see: mirrorbeat simulate --list";
+const listed = "--list names them";
 
 function weightsOf(faults: readonly string[]): CampaignWish["faults"] | string {
   const weights: [string, number][] = [];

@@ -17,8 +17,16 @@ const inFolder = (name: string): string => path.join(folder, name);
 const program = path.resolve(process.env["MIRRORBEAT_DIST"] ?? "dist", "mirrorbeat");
 
 const simulate = (...args: readonly string[]) => runVerb(simulateVerb, args);
-const quick = ["--setup", "pair-slow", "--fault", "way-cut"] as const;
+const quick = ["--setup", "slow", "--fault", "way-cut"] as const;
 const config = "fixtures/config/good-lease.toml";
+
+/** A configuration in which there is no mirror. */
+function networkOnly(): string {
+  const file = inFolder("network.toml");
+  const text = readFileSync("fixtures/config/good.toml", "utf8");
+  writeFileSync(file, text);
+  return file;
+}
 
 async function refused(code: number, words: RegExp, ...args: readonly string[]): Promise<void> {
   const ran = await simulate(...args);
@@ -81,7 +89,7 @@ test("one history: every line with its time, and a page", async () => {
   assert.match(ran.out, /\d fault way-cut tokyo>osaka begins\n/);
   assert.not.match(ran.out, / writes east /);
   const page = readFileSync(html, "utf8");
-  assert.match(page, /^<!DOCTYPE html>[\s\S]*simulated, set-up pair-slow, seed 3/);
+  assert.match(page, /^<!DOCTYPE html>[\s\S]*simulated, set-up slow, seed 3/);
   assert.match(page, /way-cut/);
 });
 
@@ -123,11 +131,12 @@ test("a command line that is wrong is told in one line", async () => {
   await refused(64, /--jobs 0: a whole number/, "--jobs", "0");
   await refused(
     64,
-    /--fault rain: no such fault; see: mirrorbeat simulate --list/,
+    /--fault rain: no such fault; --list names them/,
     "--fault",
     "rain",
   );
   await refused(64, /--fault way-cut=0: a weight above 0/, "--fault", "way-cut=0");
+  await refused(64, /--fault link-cut: no set-up chosen has/, "--fault", "link-cut", "--config", networkOnly());
   await refused(64, /--setup x: no such set-up/, "--setup", "x");
   await refused(64, /--trace is of one history/, "--trace");
   await refused(64, /--html is of one history/, "--html", "x");
@@ -167,7 +176,7 @@ test("help and list, each line of a console", async () => {
     assert.ok(isConsoleText(out), out);
   }
   const { out } = await simulate("--list");
-  for (const word of ["pair-slow", "way-cut", "two-active"]) assert.ok(out.includes(word), word);
+  for (const word of ["slow", "way-cut", "two-active"]) assert.ok(out.includes(word), word);
   assert.is((await runVerb(simulatePartVerb, ["x"])).code, 64);
 });
 
@@ -257,7 +266,7 @@ test("a process that dies is told with its seed, and nothing hangs", async () =>
   const { code, err } = await ended;
   assert.is(code, 70);
   assert.match(err, /^mirrorbeat simulate: seed \d+: its process ended: SIGKILL$/m);
-  assert.match(err, /^try it alone: mirrorbeat simulate --seeds (\d+)\.\.\1 --setup pair-slow/m);
+  assert.match(err, /^try it alone: mirrorbeat simulate --seeds (\d+)\.\.\1 --setup slow/m);
 });
 
 test.run();

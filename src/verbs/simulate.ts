@@ -13,6 +13,7 @@ import {
   historyOf,
   type Result,
   Tally,
+  targetlessFault,
 } from "../simulation/campaign.ts";
 import { coverageText } from "../simulation/coverage.ts";
 import { parseKept } from "../simulation/kept.ts";
@@ -69,7 +70,8 @@ function latenciesOf(file: string | undefined): LatencyTrace | null | Refused {
 
 function ownOf({ config, host }: Given, env: NodeJS.ProcessEnv): Config | null | Refused {
   if (config === undefined) return null;
-  const loaded = loadConfig({ file: configFileOf(config, env), host: host ?? null, anyHost: true });
+  const file = configFileOf(config, env);
+  const loaded = loadConfig({ file, host: host ?? null, anyHost: host === undefined });
   if (loaded.ok) return configForSimulation(loaded.config);
   return { code: loaded.code, lines: loaded.faults.map(faultLine) };
 }
@@ -257,6 +259,9 @@ export async function simulateVerb(args: readonly string[], io: VerbIo): Promise
   };
   const wish = wishOf(given, drawn, io);
   if ("lines" in wish) return refuse(wish);
+  const targetless = targetlessFault(wish);
+  if (targetless !== null)
+    return usageError(io, verb, `--fault ${targetless}: no set-up chosen has a target for it`);
   const { isOver, ignore } = interruption();
   const one: OneWish = { given, own: wish.own, latenciesMs: wish.latenciesMs, isOver, nowMs };
   try {

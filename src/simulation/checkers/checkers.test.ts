@@ -117,8 +117,15 @@ test("detection: in time, and counted", async () => {
   assert.is(coverage.checkers["detection: found in time"], 1);
 });
 
-test("false-alarm: an observer that does not wait long enough", async () => {
-  await bites(falseAlarm, { wrong: withMargin(-2000) }, /which was in peace/);
+test("false-alarm: an alarm for nothing, after a stall of the observer too", async () => {
+  const fields = { host: "tokyo-1", site: "tokyo", row: "9", action: "hold", was: "1" } as const;
+  const event = { level: "warning", ev: "verdict", fields } as const;
+  const wrong: Wrong = (world) => world.watch({ kind: "told", host: "osaka-1", event });
+  await bites(falseAlarm, { wrong }, /which was in peace/);
+  const steps = [{ atMs: wrongMs - 40_000, forMs: 15_000, fault: "agent-stop", target: "osaka-1" }];
+  await bites(falseAlarm, { wrong, steps }, /which was in peace/);
+  const { violations } = await run([falseAlarm], { steps });
+  assert.equal(violations, []);
 });
 
 test("false-alarm: a host that is never judged anew", async () => {

@@ -4,7 +4,7 @@ import { type End, type FaultKind, held } from "../fault.ts";
 import type { Host } from "../host.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { heldBack } from "./agent.ts";
-import { allOf, setFor, untilDone } from "./setting.ts";
+import { allOf, once, setFor, untilDone } from "./setting.ts";
 import { hostsTouched, machineTouch, nothing } from "./touch.ts";
 
 /** Down until it is ended; what a watchdog or a crash would boot stays down too. */
@@ -142,9 +142,9 @@ const clocks: readonly FaultKind[] = [
       const { machine } = world.host(name);
       const hours = random.pick([-1, 1]) * (1 + random.below(48));
       machine.wallSkewMs += hours * hourMs;
-      return () => {
+      return once(() => {
         machine.wallSkewMs -= hours * hourMs;
-      };
+      });
     },
   },
   {

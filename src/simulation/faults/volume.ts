@@ -8,7 +8,7 @@ import { zeroBlock } from "../disk.ts";
 import { type End, type FaultKind, held, isHeld } from "../fault.ts";
 import type { Random } from "../random.ts";
 import type { SimulatedWorld } from "../world.ts";
-import { allOf, setFor, wholeMs } from "./setting.ts";
+import { allOf, once, setFor, wholeMs } from "./setting.ts";
 import { hostTouch, mirrorOf, mirrorTouch, parted, type Touches, volumeTouch } from "./touch.ts";
 
 export function portAt(world: SimulatedWorld, host: string, mirror: string): DiskPort {
@@ -68,7 +68,7 @@ function swapped(world: SimulatedWorld, host: string, random: Random): End | nul
   };
   exchange();
   const isFree = held(world, `cables ${host}`, () => undefined);
-  return allOf([exchange, isFree]);
+  return once(allOf([exchange, isFree]));
 }
 
 /** As a restore writes it: the array copies it like anything else that a host writes. */

@@ -2,6 +2,7 @@
 import type { Config } from "../../core/base/config.ts";
 import { isLeased } from "../../core/base/config.ts";
 import { completeTiming, timingFaults } from "../../core/base/timing.ts";
+import { checkers } from "../checkers/all.ts";
 import { targetsOf } from "../fault.ts";
 import { faultNamed, faults } from "../faults/all.ts";
 import { setupNamed, setups } from "../setups.ts";
@@ -47,6 +48,10 @@ export function configOf(wish: SetupWish, own: Config | null): Config | Wrong {
   const named = [...wish.beacons, ...Object.keys(wish.rates)];
   const unknown = named.find((name) => !hosts.includes(name));
   if (unknown !== undefined) return wrong("setup", unknown, `hosts are ${listed(hosts)}`);
+  const checker = wish.without.find((name) => !checkers.some((each) => each.name === name));
+  if (checker !== undefined) {
+    return wrong("without", checker, `checkers are ${listed(checkers.map(({ name }) => name))}`);
+  }
   const timing = timingOf(base, wish.timing);
   const [fault] = timingFaults(timing);
   if (fault) return wrong(`timing ${fault.field}`, String(timing[fault.field]), fault.message);
@@ -144,6 +149,7 @@ export function commandNamesFault(world: SimulatedWorld, command: Command): Wron
     case "command":
       return hostFault(world, command.host) ?? operatorFault(world, command.words);
     case "status":
+    case "say":
       return hostFault(world, command.host);
   }
 }

@@ -2,6 +2,7 @@
 import type { Timing } from "../../core/base/config.ts";
 import type { Role } from "../../core/decision.ts";
 import type { Action, Row } from "../../core/verdict.ts";
+import type { SaidWord } from "./say.ts";
 
 export type Condition =
   /** How a host judges another one, or a site's group. */
@@ -31,6 +32,8 @@ export type SetupWish = {
   readonly timing: Partial<Timing>;
   /** Hosts that write and can never hold the service. */
   readonly beacons: readonly string[];
+  /** Checkers that are left out: a file says why. */
+  readonly without: readonly string[];
   /** Rates of hosts' clocks. */
   readonly rates: Readonly<Record<string, number>>;
 };
@@ -49,7 +52,8 @@ export type Command =
   | { readonly kind: "end"; readonly fault: string; readonly target: string | null }
   | { readonly kind: "command"; readonly host: string; readonly words: readonly string[] }
   | { readonly kind: "expect"; readonly condition: Condition }
-  | { readonly kind: "status"; readonly host: string };
+  | { readonly kind: "status"; readonly host: string }
+  | { readonly kind: "say"; readonly host: string; readonly word: SaidWord };
 
 export type Placed = { readonly line: number; readonly command: Command };
 

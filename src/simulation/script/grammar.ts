@@ -4,6 +4,7 @@ import type { Role } from "../../core/decision.ts";
 import { type Action, type Row, rowsByDoubt } from "../../core/verdict.ts";
 import { timingKeys } from "../../host/config-keys.ts";
 import { type Command, type Condition, isWrong, type Wrong, wrong } from "./command.ts";
+import { words as saidWords } from "./say.ts";
 
 type Words = readonly string[];
 
@@ -102,6 +103,7 @@ type Wish = {
   seed: number;
   timing: Record<string, number | string>;
   beacons: string[];
+  without: string[];
   rates: Record<string, number>;
 };
 
@@ -110,6 +112,7 @@ function wish(into: Wish, word: string): Wrong | null {
   if (word === "cold") into.isCold = true;
   else if (key === "seed" && /^\d+$/.test(value)) into.seed = Number(value);
   else if (key === "beacon") into.beacons.push(value);
+  else if (key === "without") into.without.push(value);
   else if (key.startsWith("rate.") && /^\d+(\.\d+)?$/.test(value)) {
     into.rates[key.slice("rate.".length)] = Number(value);
   } else if (key.startsWith("timing.")) {
@@ -122,7 +125,8 @@ function wish(into: Wish, word: string): Wrong | null {
     }
     into.timing[name] = name === "detector" ? value : Number(value);
   } else {
-    const remedy = "after the name: cold, seed=N, beacon=HOST, rate.HOST=1.0001, timing.KEY=VALUE";
+    const remedy =
+      "after the name: cold, seed=N, beacon=HOST, without=CHECKER, rate.HOST=1.0001, timing.KEY=VALUE";
     return wrong("setup", word, remedy);
   }
   return null;
@@ -130,7 +134,7 @@ function wish(into: Wish, word: string): Wrong | null {
 
 function setup([name = "", ...rest]: Words): Command | Wrong {
   if (name === "") return wrong("setup", "", "name a set-up, or config for your own configuration");
-  const into: Wish = { isCold: false, seed: 1, timing: {}, beacons: [], rates: {} };
+  const into: Wish = { isCold: false, seed: 1, timing: {}, beacons: [], without: [], rates: {} };
   for (const word of rest) {
     const fault = wish(into, word);
     if (fault) return fault;
@@ -169,6 +173,12 @@ function end([fault = "", target, more]: Words): Command | Wrong {
   return { kind: "end", fault, target: target ?? null };
 }
 
+function saying([host = "", word = "", more]: Words): Command | Wrong {
+  const found = saidWords.find((each) => each === word);
+  if (!found || more !== undefined) return wrong("say", word, `say HOST ${saidWords.join("|")}`);
+  return { kind: "say", host, word: found };
+}
+
 function status(words: Words): Command | Wrong {
   const [host = ""] = words;
   return words.length === 1
@@ -183,6 +193,7 @@ const commands: Readonly<Record<string, (words: Words) => Command | Wrong>> = {
   begin,
   end,
   status,
+  say: saying,
   command: ([host = "", ...words]) => ({ kind: "command", host, words }),
   expect: (words) => {
     const condition = conditionOf(words);

@@ -6,6 +6,7 @@ import type { SimulatedWorld } from "../world.ts";
 import type { Command, Condition } from "./command.ts";
 import { unmet } from "./conditions.ts";
 import { operate, touchesOf, undoneBy } from "./operate.ts";
+import { say } from "./say.ts";
 import type { Transcript } from "./transcript.ts";
 
 type Active = { readonly fault: string; readonly target: string; readonly end: End };
@@ -43,6 +44,8 @@ export class Player {
         return this.operate(command.host, command.words);
       case "expect":
         return this.unmet(command.condition);
+      case "say":
+        return say(this.world, command.host, command.word) ? null : "it has sent nothing lately";
       case "status":
         this.transcript.noteStatus(command.host);
         return null;

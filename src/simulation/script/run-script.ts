@@ -96,16 +96,19 @@ class Stage {
   private readonly world: SimulatedWorld;
   private readonly checkers: readonly Checker[];
 
-  constructor(world: SimulatedWorld, options: ScriptOptions) {
+  constructor(world: SimulatedWorld, without: readonly string[], options: ScriptOptions) {
     this.world = world;
     const log = new FaultLog();
     this.transcript = new Transcript(world);
     this.player = new Player(world, log, this.transcript);
-    this.checkers = (options.checkers ?? allCheckers).map((kind) =>
-      kind.make(world, log, (text) =>
-        this.violated({ checker: kind.name, atMs: world.nowMs, text }),
-      ),
-    );
+    const kinds = options.checkers ?? allCheckers;
+    this.checkers = kinds
+      .filter(({ name }) => !without.includes(name))
+      .map((kind) =>
+        kind.make(world, log, (text) =>
+          this.violated({ checker: kind.name, atMs: world.nowMs, text }),
+        ),
+      );
     world.onWatched((watched, nowMs) => {
       this.trace.watch(watched, nowMs);
       this.transcript.watch(watched, nowMs);
@@ -202,7 +205,7 @@ export async function runScript(
   const prepared = prepare(parsed, fileName, options.config ?? null);
   if (!("world" in prepared)) return notRun(text, prepared);
   const { wish, world } = prepared;
-  const stage = new Stage(world, options);
+  const stage = new Stage(world, wish.without, options);
   const source = text.split("\n");
   const faults: ScriptFault[] = [];
   const outputs: (readonly string[])[] = [];
