@@ -15,6 +15,8 @@ build.sh [VERB]      from a fresh clone, nothing else to do first
   lab NAME VERB      real engines (docs/lab.md): qemu, drbd; real watchdogs and
                      reservations in virtual machines: fence, reservation
   campaign [--help]  partitions, kills, hangs, reboots; two active is looked for
+  simulate [OPTIONS] the agent in 50000 simulated histories, which takes hours; the
+                     options are those of mirrorbeat simulate
   model [--quick]    every state of the takeover protocol (docs/model.md)
   bench [--soak]     figures beside sbd, sanlock and a bare Node timer
   smoke              the bundle on Node 20, 22 and 24
@@ -113,6 +115,12 @@ case "$verb" in
   lint) prepare; lint ;;
   lab) lab "$@" ;;
   campaign) program; exec node src/tooling/campaign.mjs "$@" ;;
+  # Hours; less, or other seeds, by its own options.
+  simulate)
+    program
+    [ $# -gt 0 ] || set -- --seeds 50000
+    exec dist/mirrorbeat simulate "$@"
+    ;;
   model) exec node src/tooling/model.mjs "$@" ;;
   bench) program; exec node src/tooling/bench.mjs "$@" ;;
   smoke) program; exec node src/tooling/smoke.mjs "$@" ;;

@@ -72,7 +72,7 @@ export const rules: readonly Rule[] = [
   {
     row: "0b",
     verdict: "alive but failed",
-    when: (e) => e.lastWord === "failed",
+    when: (e) => e.lastWord === "failed" && (e.network === "ok" || e.mirror === "ok"),
     action: always("notify"),
   },
   {

@@ -9,14 +9,13 @@ import { dataPairs } from "../agent/data-pairs.ts";
 import { readyFrom, type Ready } from "../agent/gather.ts";
 import { hookRunner } from "../agent/hooks.ts";
 import { leaseClocks } from "../agent/lease-clocks.ts";
-import { emptyMemory, type Memory } from "../agent/memory.ts";
+import type { Memory } from "../agent/memory.ts";
 import { pairWatch } from "../agent/pairs.ts";
 import { setupOf } from "../agent/setup.ts";
 import { pairChanger } from "../agent/signal.ts";
 import { pauseBy, type Timers } from "../agent/timers.ts";
 import type { Answer, World as AgentWorld } from "../agent/world.ts";
 import { type Config, isLeased, ownHost } from "../core/base/config.ts";
-import type { Devices } from "../core/base/devices.ts";
 import type { CoreEvent } from "../core/base/event.ts";
 import { rho } from "../core/base/lease-timing.ts";
 import { begin } from "../core/step/begin.ts";
@@ -28,6 +27,7 @@ import type { Asker } from "./arbiter.ts";
 import { SimulatedIo } from "./block-io.ts";
 import type { DiskPort } from "./disk-port.ts";
 import { fenceOf, HostPairs, keyringOf, type PairAtHost } from "./host-ports.ts";
+import { type DiskFault, LocalDisk, MemoryStore } from "./local-disk.ts";
 import { Life, type Machine } from "./machine.ts";
 import type { Random } from "./random.ts";
 import { Service } from "./service.ts";
@@ -46,11 +46,7 @@ export type Surroundings = {
   readonly arbiter: (asker: Asker) => AgentWorld["arbiter"];
 };
 
-/** The files of an agent. */
-type Files = { memory: Memory; devices: Devices | null };
-
 const keyId = 0x5eed0001;
-const storeMs = 3;
 /** systemd begins it again. */
 const restartMs = 2000;
 const bootMs = 20_000;
@@ -65,14 +61,12 @@ export class Host {
   readonly watchdog: SimulatedWatchdog;
   config: Config;
   agent: Agent | null = null;
-  /** Faults of its local disk. */
-  storeFault: "" | "fails" | "hangs" = "";
   /** It was switched off, or is to stay down. */
   isHeldDown = false;
   /** Its agent was stopped, and is not begun again by its unit. */
   isHeldBack = false;
   keyIds: readonly number[] = [keyId];
-  private readonly files: Files = { memory: emptyMemory, devices: null };
+  private readonly disk = new LocalDisk();
   private readonly around: Surroundings;
   private readonly pairs: HostPairs;
   private life: Life;
@@ -114,7 +108,15 @@ export class Host {
   }
 
   get memory(): Memory {
-    return this.files.memory;
+    return this.disk.memory;
+  }
+
+  get storeFault(): DiskFault {
+    return this.disk.fault;
+  }
+
+  set storeFault(fault: DiskFault) {
+    this.disk.fault = fault;
   }
 
   /** What is left of a watchdog's whole time, which the proof counts on, beyond its time-out. */
@@ -262,12 +264,12 @@ export class Host {
 
   /** Why it cannot begin; null where it runs. */
   private async begin(life: Life): Promise<string | null> {
-    const { config, machine, files } = this;
+    const { config, machine, disk } = this;
     const io = new SimulatedIo(machine, life);
     const timers = this.timersOf(life);
     const keys = keyringOf(this.keyIds);
     const tools = { io, keys, pause: pauseBy(timers), wallNs: machine.wallNs() };
-    const started = await readyFrom(config, tools, files.memory, files.devices);
+    const started = await readyFrom(config, tools, disk.memory, disk.devices);
     if (!started.ok) return started.refusal.message;
     const { ready } = started;
     const clocks = isLeased(config.policy) ? leaseClocks(() => io.clocks()) : null;
@@ -276,11 +278,12 @@ export class Host {
     const begun = begin(setupOf(config, ready, machine.bootId(), times));
     const { incarnation } = ready;
     const memory = { ...ready.memory, bootId: machine.bootId(), ...durableOf(begun), incarnation };
-    await this.store(life, memory);
-    if (!ready.devicesFiled) await this.storeDevices(life, ready.devices);
+    const files = new MemoryStore(disk, life, ready.memory);
+    await files.store(memory);
+    if (!ready.devicesFiled) void disk.storeDevices(life, ready.devices);
     if (!life.isAlive) return null;
     this.tellAgent("begins");
-    const world = this.agentWorld(life, timers, ready, clocks);
+    const world = this.agentWorld(life, timers, ready, clocks, files);
     this.agent = new Agent(begun, ready, world, ready.memory.switches);
     return null;
   }
@@ -294,26 +297,6 @@ export class Host {
 
   // ---- Its ports
 
-  private store(life: Life, memory: Memory): Promise<boolean> {
-    return new Promise((resolve) => {
-      if (this.storeFault === "hangs") return void life.after(2000, () => resolve(false));
-      life.after(storeMs, () => {
-        const ok = this.storeFault === "" && memory.incarnation >= this.files.memory.incarnation;
-        if (ok) this.files.memory = memory;
-        resolve(ok);
-      });
-    });
-  }
-
-  private storeDevices(life: Life, devices: Devices): Promise<string> {
-    return new Promise((resolve) => {
-      life.after(storeMs, () => {
-        if (this.storeFault === "") this.files.devices = devices;
-        resolve(this.storeFault === "" ? "" : "no space left on device");
-      });
-    });
-  }
-
   private tell(event: CoreEvent): void {
     this.around.watch({ kind: "told", host: this.name, event });
   }
@@ -323,6 +306,7 @@ export class Host {
     timers: Timers,
     ready: Ready,
     clocks: AgentWorld["clocks"],
+    files: MemoryStore,
   ): AgentWorld {
     const { machine, config, around } = this;
     const nowMs = (): number => machine.monotonicMs();
@@ -345,8 +329,8 @@ export class Host {
       timers,
       nonce: () => random.bits64(),
       tell,
-      store: (memory) => this.store(life, memory),
-      storeDevices: (devices) => this.storeDevices(life, devices),
+      store: (memory) => files.store(memory),
+      storeDevices: (devices) => this.disk.storeDevices(life, devices),
       endpoint: () => endpoint,
       pairs: (now, onInput) => {
         const clock = { nowMs, pause };

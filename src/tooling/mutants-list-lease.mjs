@@ -108,7 +108,7 @@ export const leaseMutants = [
     breaks: "a standby takes over only from an owner that goes by the lease",
     edits: [edit(standby, "met: hosts.length > 0 && unguarded.length === 0", "met: true")],
     setups: ["pair"],
-    faults: ["sites-cut", "power-cut", "way-cut", "link-cut"],
+    faults: ["power-cut", "sites-cut", "way-cut"],
   },
   {
     name: "guard of a former run of the standby",
@@ -159,8 +159,8 @@ export const leaseMutants = [
       edit(lease, "if (!ownsTerm(state) || !hasLocalRight(state)) return true;", "if (!hasLocalRight(state)) return true;"),
       edit(lease, "return ownsTerm(state) && (state.lease.solo ||", "return (state.lease.solo ||"),
     ],
-    setups: ["pair"],
-    faults: ["sites-cut", "power-cut", "stop-fails"],
+    setups: ["pair", "pair-operator"],
+    faults: ["takeover-lost", "stop-fails", "sites-cut", "takeover"],
   },
   {
     name: "data of any state taken over",
@@ -177,6 +177,6 @@ export const leaseMutants = [
       edit("core/step/judge.ts", 'return "leaving";', 'return "running";'),
     ],
     setups: ["pair"],
-    faults: ["agent-leave"],
+    faults: ["agent-leave", "agent-kill"],
   },
 ];

@@ -17,8 +17,8 @@ export const stepMutants = [
     name: "the terms on the volumes not read at a start",
     breaks: "a start goes on from the highest term of memory and volumes",
     edits: [edit("agent/gather.ts", "if (gathered.term === null || record.term > gathered.term) gathered.term = record.term;", "")],
-    setups: ["pair", "pair-operator"],
-    faults: ["power-cut", "site-gone", "sites-cut"],
+    setups: ["pair-operator", "pair"],
+    faults: ["takeover-lost", "sites-cut"],
   },
   {
     name: "published before it is stored",
@@ -39,19 +39,21 @@ export const stepMutants = [
     breaks: "a takeover goes on only after a clean look that follows its record",
     edits: [edit(takeover, "const held = lockHeld(state) && state.lock.confirmedSerial >= takeover.serial;", "const held = true;"), edit(takeover, '!== "locking" || input.afterSerial < takeover.serial) return', '!== "locking") return')],
     setups: ["four"],
-    faults: ["site-gone", "io-slow", "write-hang"],
+    faults: ["takeover", "write-hang", "io-slow", "site-gone"],
   },
   {
     name: "operator's takeover does not wait",
     breaks: "an operator's word moves nothing sooner than the lease allows",
     edits: [edit(takeover, "if (leftMs <= 0) return takeData(state);", "if (leftMs !== 0) return takeData(state);")],
     setups: ["pair"],
+    faults: ["takeover", "sites-cut"],
   },
   {
     name: "operator's takeover of a living site",
     breaks: "no takeover beside a host that beats",
     edits: [edit("core/decision.ts", "if (alive.length > 0) {", "if (alive.length > 99) {")],
-    setups: ["pair-operator"],
+    setups: ["pair", "four"],
+    faults: ["takeover"],
   },
   {
     name: "service started before the data is taken",
@@ -79,12 +81,14 @@ export const stepMutants = [
     breaks: "a switch-over stops the service first",
     edits: [edit(handover, 'if (handover.phase === "checking") {', 'if (handover.phase !== "storing") {')],
     setups: ["pair"],
+    faults: ["switchover"],
   },
   {
     name: "siblings still serve when the term is given",
     breaks: "every host of the giver stops before the term is given",
     edits: [edit(handover, "return runningSiblings(state).length > 0 ? nothing(state) :", "return runningSiblings(state).length > 9 ? nothing(state) :")],
     setups: ["four"],
+    faults: ["switchover"],
   },
   {
     name: "handover taken back",
@@ -93,11 +97,13 @@ export const stepMutants = [
       edit(handover, "  if (state.nowMs < handover.deadlineMs) return nothing(state);\n  return end(", "  if (state.nowMs < handover.deadlineMs) return nothing(state);\n  const back = inTerm(state, nextTerm(term, state.ownSiteId));\n  if (back) return nothing({ ...back, handover: null, given: null, role: \"stopped\", lease: { ...back.lease, solo: true } });\n  return end("),
     ],
     setups: ["pair"],
+    faults: ["switchover", "sites-cut"],
   },
   {
     name: "received before the giver stands by",
     breaks: "a term that is given is served in once every host of the giver stands by",
     edits: [edit("core/step/takeover-begin.ts", "return granted && allStandBy(state) ? go(state)", "return granted || !allStandBy(state) ? go(state)")],
     setups: ["pair", "four"],
+    faults: ["switchover", "sites-cut", "stop-slow"],
   },
 ];

@@ -13,6 +13,8 @@ const program = path.join(folder, "anywhere", "mirrorbeat");
 cpSync("dist", path.dirname(program), { recursive: true });
 let passed = 0;
 let failed = 0;
+/** Of the same simulated histories, on every version. */
+let traceHash = null;
 
 async function nodeOf(major) {
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
@@ -49,6 +51,13 @@ for (const major of majors) {
   await check(`${on}: 900 verdicts`, async () => {
     const { stdout } = await call("explain", "--all", "--json");
     if (stdout.trim().split("\n").length !== 900) throw new Error("not 900 lines");
+  });
+  await check(`${on}: simulated histories, to the same trace`, async () => {
+    const { stdout } = await call("simulate", "--seeds", "6", "--json");
+    const last = JSON.parse(stdout.trim().split("\n").at(-1));
+    if (last.violations.length > 0) throw new Error(JSON.stringify(last.violations));
+    traceHash ??= last.traceHash;
+    if (last.traceHash !== traceHash) throw new Error(`${last.traceHash}, not ${traceHash}`);
   });
   await check(`${on}: demo`, async () => {
     const { stdout } = await call("demo", "--json", "--interval", "200");

@@ -12,8 +12,8 @@ export const words: Readonly<Record<Row, Words>> = {
   },
   "0b": {
     why:
-      "The peer says that it failed, but not that its service is stopped. It may still write, " +
-      "so nobody may take over yet.",
+      "The peer beats and says that it failed, but not that its service is stopped. It may " +
+      "still write, so nobody may take over yet.",
     next: "stop the service at the peer; it becomes row 0 once it says so",
   },
   "0c": {

@@ -24,7 +24,8 @@ test("every option has its effect", async () => {
     ["9", [...silent, "--arbiter", "grant"]],
     ["5", [...silent, "--observer", "unfit"]],
     ["0", [...silent, "--last-word", "given-away"]],
-    ["0b", [...silent, "--last-word", "failed"]],
+    ["0b", [...silent, "--network", "ok", "--last-word", "failed"]],
+    ["9", [...silent, "--last-word", "failed"]],
     ["0c", [...silent, "--last-word", "leaving"]],
   ];
   for (const [row, args] of rows) {

@@ -12,6 +12,8 @@ export type Progress = {
 const terminalEveryMs = 250;
 const elsewhereEveryMs = 15_000;
 
+const columns = 80;
+
 export function clockText(ms: number): string {
   const seconds = Math.round(ms / 1000);
   const two = (value: number): string => String(value).padStart(2, "0");
@@ -32,9 +34,9 @@ export function progressLine(
   tookMs: number,
 ): string {
   const leftMs = part > 0 ? (tookMs * (1 - part)) / part : 0;
-  const hours = (virtualMs / 3_600_000).toFixed(1);
-  const done = `${seeds} seeds, ${Math.floor(100 * part)} %, ${hours} virtual hours`;
-  return `simulate: ${done}, ${rateText(virtualMs, tookMs)}, ${clockText(leftMs)} left`;
+  const done = `${seeds} seeds, ${Math.floor(100 * part)} %, ${(virtualMs / 3_600_000).toFixed(1)} h`;
+  const line = `simulate: ${done}, ${rateText(virtualMs, tookMs)}, ${clockText(leftMs)} left`;
+  return line.slice(0, columns);
 }
 
 export function progressOn(

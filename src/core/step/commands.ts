@@ -5,7 +5,7 @@
  *
  * Only a host that beats is obeyed. An old volume may hold the last word of a host long dead.
  */
-import type { Command, CommandKind } from "../base/devices.ts";
+import { type Command, type CommandKind, takesPart } from "../base/devices.ts";
 import { unjudgedLimitMs } from "../base/timing.ts";
 import { comparePositions } from "../record.ts";
 import { commandKinds, type HeartbeatRecord } from "../sector/layout.ts";
@@ -106,11 +106,25 @@ export type Needed = { readonly host: string; readonly site: string };
 export function neededHosts(state: State, command: Command): readonly Needed[] {
   const mirror = state.config.mirrors.find(({ name }) => name === command.mirror);
   if (!mirror && command.kind !== "reconfigure") return [];
+  const { self } = state.config;
+  const isHeard = (site: string): boolean => site !== self.site || bringsNews(state, command);
   const off = new Set(state.peers.filter(({ enabled }) => !enabled).map(({ host }) => host.name));
   return state.config.sites
     .filter(({ name }) => !mirror || name === mirror.writer || name === mirror.reader)
     .flatMap(({ name, hosts }) => hosts.map((host) => ({ host: host.name, site: name })))
-    .filter(({ host }) => host !== state.config.self.host && !off.has(host));
+    .filter(({ host, site }) => host !== state.config.self.host && !off.has(host) && isHeard(site));
+}
+
+/** Hosts of a site tell one another by the volumes that it writes, so not of the end of the last. */
+function bringsNews(state: State, command: Command): boolean {
+  const { config, devices } = state;
+  if (command.kind !== "deactivate") return true;
+  return config.mirrors.some(
+    ({ name, writer }) =>
+      name !== command.mirror &&
+      writer === config.self.site &&
+      takesPart(devices.registrations[name]),
+  );
 }
 
 /** Exactly this one, last or before that: a higher number says nothing of it. */

@@ -25,7 +25,7 @@ export function gateView(state: State, volumesFault: string): GateView {
   const facts = { schema: 1, role: state.role, term: String(state.term), owner } as const;
   // The service hook of a takeover may well start what asks the gate.
   const serves = state.role === "active" || state.takeover?.phase === "hook";
-  if (serves && ownsTerm(state) && hasRight(state)) {
+  if (serves && !state.beacon && ownsTerm(state) && hasRight(state)) {
     return { ...facts, open: true, code: exitCodes.ok, reason: openReason(state), opens: "" };
   }
   if (volumesFault !== "") {

@@ -1,9 +1,10 @@
 /** Installing and removing as a person asks for it: what is refused, and why. */
-import { type Command, nextCommandNumber, ownEnd } from "../base/devices.ts";
-import { type MirrorConfig, ownHost } from "../base/config.ts";
+import { type Command, nextCommandNumber, ownEnd, takesPart } from "../base/devices.ts";
+import { type MirrorConfig, ownHost, ownSite } from "../base/config.ts";
 import { type ExitCode, exitCodes } from "../base/exit-codes.ts";
 import { highestNumber, neededHosts, openCommands, tellingHosts } from "./commands.ts";
 import { mirrorNamed, perform } from "./install.ts";
+import { lockMirror, needsLock } from "./lock.ts";
 import { beatingDropped, digestName, silentDropped, stageFault } from "./reconfigure.ts";
 import {
   type Action,
@@ -52,7 +53,24 @@ function requestFault(state: State, request: Request): Refused | null {
       "neither judges the other; --force removes it all the same";
     return refuse(exitCodes.unsafe, message);
   }
+  if (what !== "install" && !force && siblingsNeed(state, mirror)) {
+    const message =
+      `'${name}' is the volume by which the hosts of ${mirror.writer} know of one another: ` +
+      "without it none of them can take over, grant or hold a lease; --force removes it all the same";
+    return refuse(exitCodes.unsafe, message);
+  }
   return null;
+}
+
+/** Whether a site of several hosts keeps its lock there, or writes no other one. */
+function siblingsNeed(state: State, mirror: MirrorConfig): boolean {
+  const { config, devices } = state;
+  if (mirror.writer !== config.self.site || ownSite(config).hosts.length < 2) return false;
+  if (needsLock(state) && mirror.name === lockMirror(config)) return true;
+  return !config.mirrors.some(
+    ({ name, writer }) =>
+      name !== mirror.name && writer === mirror.writer && takesPart(devices.registrations[name]),
+  );
 }
 
 /** Whether all have the staged configuration; the silent come back with what their file says. */

@@ -229,6 +229,18 @@ test("a removal that waits goes on after another was removed at this host alone"
   assert.is(world.agent("t1").memory.devices?.command, null);
 });
 
+test("the volume that a site's hosts need for their lock is removed by force alone, and then at once", () => {
+  const world = new World({ policy: "lease", takeoverHook: true });
+  world.run(30_000);
+  const refused = world.install("osaka-1", "deinstall", "west");
+  assert.is(refused?.code, 107);
+  assert.match(refused?.message ?? "", "know of one another");
+  world.run(30_000);
+  assert.is(world.agent("tokyo-1").state.role, "active");
+  const forced = world.install("osaka-1", "deinstall", "west", { force: true, waitMs: 60_000 });
+  assert.is(forced?.code, 0, "no receipt is awaited that cannot come");
+});
+
 test("the last path is not removed by mistake", () => {
   const world = new World({ ...one, network: false });
   world.run(10_000);

@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bothWays, type SitesWish } from "../../testing/core-config.ts";
 import { type Agent, World } from "../../testing/core-world.ts";
+import { gateView } from "./gate.ts";
 
 const three = { ...bothWays, spare: "tokyo>osaka" } as const;
 const one = { tokyo: ["t1"], osaka: ["o1"] };
@@ -346,6 +347,14 @@ test("a host left behind by a switch does not take over: it does not know all th
       .texts("config")
       .some((text) => text.includes("step=differs")),
   );
+});
+
+test("the gate is never open on a beacon, whoever of its site serves", () => {
+  const world = new World({ beacons: ["tokyo-2"] });
+  world.run(20_000);
+  const view = (name: string) => gateView(world.agent(name).state, "");
+  assert.is(view("tokyo-1").open, true);
+  assert.equal([view("tokyo-2").open, view("tokyo-2").opens], [false, "nothing"]);
 });
 
 test.run();

@@ -26,7 +26,8 @@ function asking(world: SimulatedWorld): readonly Host[] {
 }
 
 function stateText({ name, state, service, machine }: Host): string {
-  if (state === null) return `${name}: ${machine.isUp ? "no agent" : "off"}, service ${service.runs}`;
+  if (state === null)
+    return `${name}: ${machine.isUp ? "no agent" : "off"}, service ${service.runs}`;
   const { role, roleReason, term, lease, lock, serviceMayRun, halfDone } = state;
   return (
     `${name}: ${role} (${roleReason}) term ${term} solo ${lease.solo} lock ${lock.phase} ` +
@@ -61,7 +62,13 @@ export const agree: CheckerKind = {
         void host
           .ask((id, nowMs) => ({ kind: "takeover", nowMs, id, force: false }))
           .then(({ code, message }) =>
-            world.watch({ kind: "command", host: host.name, text: "takeover --yes", code, message }),
+            world.watch({
+              kind: "command",
+              host: host.name,
+              text: "takeover --yes",
+              code,
+              message,
+            }),
           );
         return true;
       },
@@ -70,7 +77,8 @@ export const agree: CheckerKind = {
         const serving = servingHosts(world);
         const sites = new Set(serving.map(({ site }) => site));
         const many = world.config.takeover.local && serving.length > 1;
-        if (sites.size !== 1 || many) report(`${serving.length} hosts at ${sites.size} sites serve: ${text()}`);
+        if (sites.size !== 1 || many)
+          report(`${serving.length} hosts at ${sites.size} sites serve: ${text()}`);
         const running = [...world.hosts.values()].filter(({ isHeldDown }) => !isHeldDown);
         const terms = new Set(running.map(({ state }) => state?.term));
         if (terms.size !== 1) report(`not one term: ${text()}`);
@@ -80,7 +88,8 @@ export const agree: CheckerKind = {
           if (names.length > 0) report(`${name} does not call ${names.join(", ")} alive`);
         }
         for (const { name, state } of serving) {
-          if (state !== null && state.role !== "active") report(`${name} serves and is ${state.role}`);
+          if (state !== null && state.role !== "active")
+            report(`${name} serves and is ${state.role}`);
         }
       },
     };

@@ -15,27 +15,32 @@ import type { Watched } from "../observation.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { networkName } from "./ways.ts";
 
-type Published = { readonly body: RecordBody; readonly paths: readonly string[]; readonly onlyTo: string | null };
+type Published = {
+  readonly body: RecordBody;
+  readonly paths: readonly string[];
+  readonly onlyTo: string | null;
+};
 type Step = Extract<Watched, { kind: "step" }>;
 
-/** Of one run of one host, what was published lately, and what remains of the rest. */
+/** Records of one run of one host: the newest ones. */
 const keptMax = 4096;
 
 class Registry {
   /** By host, incarnation and serial. */
-  private readonly runs = new Map<string, Map<bigint, Map<bigint, Published>>>();
+  private readonly runs = new Map<string, Map<bigint, Map<bigint, readonly Published[]>>>();
 
   add(host: string, published: Published): void {
     const { incarnation, serial } = published.body;
-    const ofHost = this.runs.get(host) ?? new Map<bigint, Map<bigint, Published>>();
+    const ofHost = this.runs.get(host) ?? new Map<bigint, Map<bigint, readonly Published[]>>();
     this.runs.set(host, ofHost);
-    const run = ofHost.get(incarnation) ?? new Map<bigint, Published>();
+    const run = ofHost.get(incarnation) ?? new Map<bigint, readonly Published[]>();
     ofHost.set(incarnation, run);
-    run.set(serial, published);
+    // A host that could store nothing, and read nothing, may count anew from where it was.
+    run.set(serial, [...(run.get(serial) ?? []), published]);
     if (run.size > keptMax) run.delete(run.keys().next().value as bigint);
   }
 
-  find(host: string, at: Position): Published | "never" | "too old to be kept" {
+  find(host: string, at: Position): readonly Published[] | "never" | "too old to be kept" {
     const run = this.runs.get(host)?.get(at.incarnation);
     const found = run?.get(at.serial);
     if (found) return found;
@@ -48,7 +53,8 @@ function isSame(a: unknown, b: unknown): boolean {
   if (a.length === 0 || b.length === 0) return true;
   return JSON.stringify(a, bare) === JSON.stringify(b, bare);
 }
-const bare = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);
+const bare = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? `${value}n` : value;
 
 /** The field that differs; null where all is as it was published. */
 function difference(body: RecordBody, record: Partial<HeartbeatRecord>): string | null {
@@ -60,14 +66,32 @@ function difference(body: RecordBody, record: Partial<HeartbeatRecord>): string 
   return null;
 }
 
+/** How a record differs from what was published; null where it is that. */
+function wrongWith(
+  { body, paths, onlyTo }: Published,
+  path: string | null,
+  to: string,
+  record: Partial<HeartbeatRecord>,
+): string | null {
+  if (path !== null && !paths.includes(path)) return `on ${path}, where it was not published`;
+  if (path === networkName && onlyTo !== null && onlyTo !== to) return `which was for ${onlyTo}`;
+  const field = difference(body, record);
+  return field === null ? null : `with another ${field} than was published`;
+}
+
 /** What the volume of each mirror says of itself: what stands in its first block. */
-function volumesOf(world: SimulatedWorld): ReadonlyMap<string, { volumeId: string; clusterId: string; site: number }> {
+function volumesOf(
+  world: SimulatedWorld,
+): ReadonlyMap<string, { volumeId: string; clusterId: string; site: number }> {
   const ids = new Map<string, { volumeId: string; clusterId: string; site: number }>();
   for (const { name, writer, pvol } of world.config.mirrors) {
     const [host] = world.hostsOf(writer);
     const disk = host?.machine.ports.get(pvol)?.disk;
     if (!disk) continue;
-    const { volumeId, clusterId } = decodeSector("superblock", disk.read(0).subarray(0, sectorBytes));
+    const { volumeId, clusterId } = decodeSector(
+      "superblock",
+      disk.read(0).subarray(0, sectorBytes),
+    );
     const site = world.config.sites.find((one) => one.name === writer)?.id ?? 0;
     ids.set(name, { volumeId, clusterId, site });
   }
@@ -77,37 +101,62 @@ function volumesOf(world: SimulatedWorld): ReadonlyMap<string, { volumeId: strin
 export const belief: CheckerKind = {
   name: "belief",
   words: "a stale, forged or foreign record is believed",
-  cases: ["record on a mirror", "record by the network", "record of a sibling", "record on a volume not in use", "word"],
+  cases: [
+    "record on a mirror",
+    "record by the network",
+    "record of a sibling",
+    "record on a volume not in use",
+    "word",
+  ],
   make(world, _faults, report) {
     const applied: Counts = {};
     const registry = new Registry();
     const volumes = volumesOf(world);
     const clusterId = [...volumes.values()][0]?.clusterId ?? "";
 
-    const published = (host: string, path: string | null, to: string, record: Partial<HeartbeatRecord> & Position): string | null => {
+    const published = (
+      host: string,
+      path: string | null,
+      to: string,
+      record: Partial<HeartbeatRecord> & Position,
+    ): string | null => {
       const found = registry.find(host, record);
       const at = `${host} ${record.incarnation}/${record.serial}`;
       if (found === "too old to be kept") return null;
       if (found === "never") return `${at}, which ${host} never published`;
-      if (path !== null && !found.paths.includes(path)) return `${at} on ${path}, where it was not published`;
-      if (path === networkName && found.onlyTo !== null && found.onlyTo !== to) return `${at}, which was for ${found.onlyTo}`;
-      const field = difference(found.body, record);
-      return field === null ? null : `${at} with another ${field} than was published`;
+      const wrongs = found.map((one) => wrongWith(one, path, to, record));
+      const wrong = wrongs.includes(null) ? null : wrongs[0];
+      return wrong ? `${at} ${wrong}` : null;
     };
 
     /** What the shell tells the core, record by record. */
-    const taken = (host: string, path: string, record: HeartbeatRecord, slot: number | null): void => {
+    const taken = (
+      host: string,
+      path: string,
+      record: HeartbeatRecord,
+      slot: number | null,
+    ): void => {
       const observer = world.host(host);
       const volume = path === networkName ? undefined : volumes.get(path);
       const sender = world.hosts.get(record.hostName);
       const wrong =
         published(record.hostName, path, host, record) ??
         (record.clusterId === clusterId ? null : `a record of the cluster ${record.clusterId}`) ??
-        (observer.keyIds.includes(record.keyId) ? null : `a record under the key ${record.keyId}, which it does not hold`) ??
-        (volume && record.volumeId !== volume.volumeId ? `a record of the volume ${record.volumeId} on ${path}` : null) ??
-        (volume && record.site !== volume.site ? `a record of the site ${record.site} on ${path}` : null) ??
-        (slot !== null && record.slot !== slot ? `a record of the slot ${record.slot} in slot ${slot}` : null) ??
-        (sender?.selfHost.slot === record.slot ? null : `a record of ${record.hostName} in slot ${record.slot}`);
+        (observer.keyIds.includes(record.keyId)
+          ? null
+          : `a record under the key ${record.keyId}, which it does not hold`) ??
+        (volume && record.volumeId !== volume.volumeId
+          ? `a record of the volume ${record.volumeId} on ${path}`
+          : null) ??
+        (volume && record.site !== volume.site
+          ? `a record of the site ${record.site} on ${path}`
+          : null) ??
+        (slot !== null && record.slot !== slot
+          ? `a record of the slot ${record.slot} in slot ${slot}`
+          : null) ??
+        (sender?.selfHost.slot === record.slot
+          ? null
+          : `a record of ${record.hostName} in slot ${record.slot}`);
       if (wrong !== null) report(`${host} believes ${wrong}`);
     };
 
@@ -152,14 +201,19 @@ export const belief: CheckerKind = {
           const old = was.sightings[path]?.position;
           if (!position || position === old) continue;
           if (old && comparePositions(position, old) < 0) {
-            report(`${host} goes back to ${name} ${position.incarnation}/${position.serial} on ${path}`);
+            report(
+              `${host} goes back to ${name} ${position.incarnation}/${position.serial} on ${path}`,
+            );
           } else if (registry.find(name, position) === "never") {
-            report(`${host} saw ${name} ${position.incarnation}/${position.serial} on ${path}, which was never published`);
+            report(
+              `${host} saw ${name} ${position.incarnation}/${position.serial} on ${path}, which was never published`,
+            );
           }
         }
         if (peer.word === null || peer.word === was.word) return;
         count(applied, "word");
-        if (was.word && comparePositions(peer.word, was.word) <= 0) report(`${host} takes an older word of ${name}`);
+        if (was.word && comparePositions(peer.word, was.word) <= 0)
+          report(`${host} takes an older word of ${name}`);
         const { keyId: _, ...word } = peer.word;
         const wrong = published(name, null, host, word);
         if (wrong !== null) report(`${host} takes the word of ${wrong}`);
@@ -175,7 +229,8 @@ export const belief: CheckerKind = {
           if (action.kind === "publish") registry.add(host, action);
         }
         took(watched);
-        if (before.peers !== after.peers && before.config === after.config) knows(host, before, after);
+        if (before.peers !== after.peers && before.config === after.config)
+          knows(host, before, after);
       },
     };
   },

@@ -54,7 +54,10 @@ function run(kinds: readonly CheckerKind[], wish: Wish): Promise<Outcome> {
     if (wrong) world.time.after(wrongMs, () => wrong(world, faults));
     return (watched: Watched) => wish.watch?.(world, watched);
   };
-  return runScenario({ setup, seed: 1, rates: {}, steps, runMs }, config, { checkers: kinds, watch });
+  return runScenario({ setup, seed: 1, rates: {}, steps, runMs }, config, {
+    checkers: kinds,
+    watch,
+  });
 }
 
 async function bites(kind: CheckerKind, wish: Wish, says: RegExp): Promise<void> {
@@ -64,7 +67,11 @@ async function bites(kind: CheckerKind, wish: Wish, says: RegExp): Promise<void>
 }
 
 /** As if the agent had come to this by itself. */
-function patched(world: SimulatedWorld, host: string, change: (state: State) => Partial<State>): void {
+function patched(
+  world: SimulatedWorld,
+  host: string,
+  change: (state: State) => Partial<State>,
+): void {
   const { agent, state } = world.host(host);
   if (!agent || !state) throw new Error(`assertion failed: ${host} runs`);
   Reflect.set(agent, "current", { ...state, ...change(state) });
@@ -74,13 +81,19 @@ const kill = (forMs: number): readonly ScenarioStep[] => [
   { atMs: wrongMs, forMs, fault: "agent-kill", target: "tokyo-1" },
 ];
 
-const withMargin = (marginMs: number): Wrong => (world) =>
-  patched(world, "osaka-1", ({ config }) => ({
-    config: { ...config, timing: { ...config.timing, marginMs } },
-  }));
+const withMargin =
+  (marginMs: number): Wrong =>
+  (world) =>
+    patched(world, "osaka-1", ({ config }) => ({
+      config: { ...config, timing: { ...config.timing, marginMs } },
+    }));
 
 test("two-active: a service that is started at the other site", async () => {
-  await bites(twoActive, { wrong: (world) => world.host("osaka-1").service.start() }, /write at once/);
+  await bites(
+    twoActive,
+    { wrong: (world) => world.host("osaka-1").service.start() },
+    /write at once/,
+  );
 });
 
 test("two-active: an operator's false word excuses it, and only without a lease", async () => {
@@ -108,7 +121,11 @@ test("link-takeover: a takeover from a site that beats", async () => {
 });
 
 test("detection: an observer that waits for longer than it may", async () => {
-  await bites(detection, { wrong: withMargin(30_000), steps: kill(50_000) }, /tokyo-1 failed at .* osaka-1 says row 1 after/);
+  await bites(
+    detection,
+    { wrong: withMargin(30_000), steps: kill(50_000) },
+    /tokyo-1 failed at .* osaka-1 says row 1 after/,
+  );
 });
 
 test("detection: in time, and counted", async () => {
@@ -132,10 +149,16 @@ test("false-alarm: a host that is never judged anew", async () => {
   const wrong: Wrong = (world) => {
     const verdict = { row: "9", verdict: "", action: "hold" } as const;
     world.host("osaka-1").stopAgent();
-    patched(world, "osaka-1", ({ peers }) => ({ peers: peers.map((peer) => ({ ...peer, verdict })) }));
+    patched(world, "osaka-1", ({ peers }) => ({
+      peers: peers.map((peer) => ({ ...peer, verdict })),
+    }));
     world.watch({ kind: "agent", host: "osaka-1", what: "continues", reason: "" });
   };
-  await bites(falseAlarm, { wrong, runMs: wrongMs + 120_000 }, /says row 9 of tokyo-1, with all in peace/);
+  await bites(
+    falseAlarm,
+    { wrong, runMs: wrongMs + 120_000 },
+    /says row 9 of tokyo-1, with all in peace/,
+  );
 });
 
 /** As tokyo-1 would send it, under that key. */
@@ -147,7 +170,11 @@ function forged(world: SimulatedWorld, keyId: number, serial: bigint): Buffer {
   const body = { ...recordBody(state, { wallNs: 0n, bootNs: 0n, nonce: 1n }), serial };
   const writer = { clusterId, siteId: state.ownSiteId, slot: 0 };
   const set = { peerSiteId: 2, echoes: [] };
-  return encodeDatagram({ siteId: 2, slot: 0 }, writer, body, set, { mac: macOf([keyId]), crc32c, keyId });
+  return encodeDatagram({ siteId: 2, slot: 0 }, writer, body, set, {
+    mac: macOf([keyId]),
+    crc32c,
+    keyId,
+  });
 }
 
 test("belief: a forger who has a key that is believed", async () => {
@@ -188,7 +215,11 @@ const writing =
   };
 
 test("writes: another slot, an SVOL, a superblock, a reserved block, past the end", async () => {
-  await bites(writes, { setup: "four", wrong: writing("tokyo-1", "east-pvol", 10) }, /not its slot's/);
+  await bites(
+    writes,
+    { setup: "four", wrong: writing("tokyo-1", "east-pvol", 10) },
+    /not its slot's/,
+  );
   await bites(writes, { wrong: writing("osaka-1", "east-svol", 8) }, /not its own volume/);
   await bites(writes, { wrong: writing("tokyo-1", "east-pvol", 0) }, /another superblock/);
   await bites(writes, { wrong: writing("tokyo-1", "east-pvol", 3) }, /not its slot's/);
@@ -208,8 +239,16 @@ test("writes: over the newer of the two copies", async () => {
 });
 
 test("notices-once: told twice, and not at all", async () => {
-  const told = { level: "notice", ev: "verdict", fields: { host: "tokyo-1", site: "tokyo", row: "1", action: "none", was: "9" } } as const;
-  await bites(noticesOnce, { wrong: (world) => world.watch({ kind: "told", host: "osaka-1", event: told }) }, /did not happen/);
+  const told = {
+    level: "notice",
+    ev: "verdict",
+    fields: { host: "tokyo-1", site: "tokyo", row: "1", action: "none", was: "9" },
+  } as const;
+  await bites(
+    noticesOnce,
+    { wrong: (world) => world.watch({ kind: "told", host: "osaka-1", event: told }) },
+    /did not happen/,
+  );
   const verdict = { row: "9", verdict: "", action: "hold" } as const;
   const wrong: Wrong = (world) => {
     const { state } = world.host("osaka-1");
@@ -222,18 +261,33 @@ test("notices-once: told twice, and not at all", async () => {
 });
 
 test("terms: a term from nowhere, one that falls", async () => {
-  await bites(terms, { wrong: (world) => patched(world, "osaka-1", ({ term }) => ({ term: term + 512n })) }, /which nobody raised/);
+  await bites(
+    terms,
+    { wrong: (world) => patched(world, "osaka-1", ({ term }) => ({ term: term + 512n })) },
+    /which nobody raised/,
+  );
   const wrong: Wrong = (world) => {
     const { state } = world.host("osaka-1");
     if (!state) return;
     const input = { kind: "tick", nowMs: state.nowMs } as const;
-    world.watch({ kind: "step", host: "osaka-1", before: state, input, after: { ...state, term: 1n }, actions: [] });
+    world.watch({
+      kind: "step",
+      host: "osaka-1",
+      before: state,
+      input,
+      after: { ...state, term: 1n },
+      actions: [],
+    });
   };
   await bites(terms, { wrong }, /back to 1/);
 });
 
 test("order: a service at a site that does not own the term; a takeover that did not wait", async () => {
-  await bites(order, { wrong: (world) => world.host("osaka-1").service.start() }, /of another site/);
+  await bites(
+    order,
+    { wrong: (world) => world.host("osaka-1").service.start() },
+    /of another site/,
+  );
   const wrong: Wrong = (world) => {
     const { state } = world.host("osaka-1");
     if (!state) return;
@@ -254,7 +308,9 @@ test("order: a term on no disk", async () => {
     const files = Reflect.get(world.host(watched.host), "files") as { memory: object };
     files.memory = { ...files.memory, term: 257n };
   };
-  const steps: readonly ScenarioStep[] = [{ atMs: 20_000, forMs: 60_000, fault: "power-cut", target: "tokyo-1" }];
+  const steps: readonly ScenarioStep[] = [
+    { atMs: 20_000, forMs: 60_000, fault: "power-cut", target: "tokyo-1" },
+  ];
   await bites(order, { steps, watch: forgets }, /257/);
 });
 
@@ -264,7 +320,12 @@ test("self-fence: a watchdog that is none, and one that is fed for nothing", asy
     world.host("tokyo-1").watchdog.off();
   };
   await bites(selfFence, { wrong }, /the service of tokyo-1 still runs/);
-  const cut = (fault: string, target: string): ScenarioStep => ({ atMs: 20_000, forMs: 90_000, fault, target });
+  const cut = (fault: string, target: string): ScenarioStep => ({
+    atMs: 20_000,
+    forMs: 90_000,
+    fault,
+    target,
+  });
   const steps = [cut("way-cut", "osaka>tokyo"), cut("link-cut", "west")];
   const alone: Wrong = (world) => {
     world.host("tokyo-1").service.stopFails = true;
@@ -287,19 +348,31 @@ test("agree: an agent that does not come back", async () => {
 });
 
 test("all are silent in a good history, and had their occasions", async () => {
-  const at = (atMs: number, fault: string, target: string, forMs: number): ScenarioStep => ({ atMs, forMs, fault, target });
+  const at = (atMs: number, fault: string, target: string, forMs: number): ScenarioStep => ({
+    atMs,
+    forMs,
+    fault,
+    target,
+  });
   const steps = [
     at(70_000, "way-cut", "tokyo>osaka", 20_000),
     at(110_000, "link-cut", "east", 30_000),
     at(240_000, "power-cut", "tokyo-1", 60_000),
     at(420_000, "agent-kill", "osaka-1", 1500),
   ];
-  const { violations, coverage } = await run(checkers, { setup: "pair-data", steps, runMs: 480_000 });
+  const { violations, coverage } = await run(checkers, {
+    setup: "pair-data",
+    steps,
+    runMs: 480_000,
+  });
   assert.equal(violations, []);
   const silent = checkers.filter(({ name, cases = [] }) =>
     cases.every((one) => (coverage.checkers[`${name}: ${one}`] ?? 0) === 0),
   );
-  assert.equal(silent.map(({ name }) => name), []);
+  assert.equal(
+    silent.map(({ name }) => name),
+    [],
+  );
   assert.is((coverage.roles["transitioning->active"] ?? 0) > 0, true);
   assert.equal(coverage.faults, { "way-cut": 1, "link-cut": 1, "power-cut": 1, "agent-kill": 1 });
 });

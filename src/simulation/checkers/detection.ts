@@ -102,15 +102,20 @@ export const detection: CheckerKind = {
         peace.hasHost(observer, sinceMs, nowMs) &&
         ways.every((way) => peace.hasWay(dead, observer, way, sinceMs, nowMs));
       if (!inPeace) return;
-      if (foundMs !== null) return count(applied, health > 0 ? "found in time, observer ill" : "found in time");
+      if (foundMs !== null)
+        return count(applied, health > 0 ? "found in time, observer ill" : "found in time");
       const boundMs = Math.round(outage.dueMs - fromMs);
       const row = peerOf(state, dead)?.verdict?.row ?? "-";
-      report(`${dead.name} failed at ${fromMs.toFixed(0)}; ${observer.name} says row ${row} after ${boundMs} ms, health ${health}`);
+      report(
+        `${dead.name} failed at ${fromMs.toFixed(0)}; ${observer.name} says row ${row} after ${boundMs} ms, health ${health}`,
+      );
     };
 
     const seen = (name: string, state: State, nowMs: number): void => {
       for (const outage of pending) {
         if (outage.observer.name !== name) continue;
+        // Switched off meanwhile: nobody judges it.
+        if (!(peerOf(state, outage.dead)?.enabled ?? false)) pending.delete(outage);
         const health = Math.max(outage.health, healthOf(state));
         if (health > outage.health) {
           outage.health = health;
@@ -140,14 +145,21 @@ export const detection: CheckerKind = {
             if (pending.size > 0) seen(watched.host, watched.after, nowMs);
             return;
           case "agent":
-            if (watched.what !== "begins" && watched.what !== "continues" && watched.what !== "left") {
+            if (
+              watched.what !== "begins" &&
+              watched.what !== "continues" &&
+              watched.what !== "left"
+            ) {
               failed(watched.host, nowMs);
             }
             // It beats again, or leaves: whatever was due until then is not any more.
             else forget(({ dead }) => dead.name === watched.host);
             return;
           case "machine":
-            if (watched.what === "boots" || watched.what === "resumes") {
+            if (
+              watched.what === "boots" ||
+              (watched.what === "resumes" && world.host(watched.host).machine.isUp)
+            ) {
               forget(({ dead }) => dead.name === watched.host);
             } else failed(watched.host, nowMs);
             return;

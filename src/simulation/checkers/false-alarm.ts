@@ -3,7 +3,8 @@
  *
  * stall: where a host beat without a break, and it and all ways from it were left in peace for long
  * enough, whatever befell the observer's own processor earns no verdict but alive or "not fit"; what
- * befell its reads, none that is not alive but "not fit" and "not readable here".
+ * befell its reads, none that is not alive but "not fit" and "not readable here". Rows that follow
+ * from the host's own word (0, 0b, 0c) are left to it.
  *
  * calm: where everything was left in peace for long enough, every observer judges every host alive.
  * That is looked at just before each fault begins, and at the end.
@@ -11,9 +12,10 @@
 import type { Row } from "../../core/verdict.ts";
 import { isAlive } from "../../core/verdict.ts";
 import { detectionBoundMs, healthMax, unjudgedLimitMs } from "../../core/base/timing.ts";
+import { states } from "../../core/sector/layout.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
 import type { Host } from "../host.ts";
-import { hostsApart, Peace, type Way, waysBetween } from "./ways.ts";
+import { Beats, hostsApart, Peace, type Way, waysBetween } from "./ways.ts";
 
 const isHealthy = (row: Row): boolean => row === "1" || row === "2b";
 
@@ -25,19 +27,21 @@ export const falseAlarm: CheckerKind = {
     const { timing } = world.config;
     const applied: Counts = {};
     const peace = new Peace(world, faults);
-    const beatsSinceMs = new Map<string, number>();
+    const beats = new Beats(world);
     const slow = 1 - timing.driftPpm / 1e6;
     /** Until what was on its way has come, and every path was watched long enough by the sickest. */
     const longMs = (detectionBoundMs(timing, healthMax) + timing.pairAgeLimitMs) / slow;
     const calmMs = longMs + unjudgedLimitMs(timing) / slow;
 
-    const isBeating = (name: string, sinceMs: number): boolean =>
-      (beatsSinceMs.get(name) ?? Number.POSITIVE_INFINITY) < sinceMs;
-
-    const isInPeace = (from: Host, observer: Host, ways: readonly Way[], nowMs: number): boolean => {
+    const isInPeace = (
+      from: Host,
+      observer: Host,
+      ways: readonly Way[],
+      nowMs: number,
+    ): boolean => {
       const sinceMs = nowMs - longMs;
       return (
-        isBeating(from.name, sinceMs) &&
+        beats.since(from, sinceMs) &&
         peace.hasHost(from, sinceMs, nowMs) &&
         ways.every((way) => peace.hasWayApart(from, observer, way, sinceMs, nowMs))
       );
@@ -45,21 +49,29 @@ export const falseAlarm: CheckerKind = {
 
     const told = (observer: Host, name: string, row: Row, nowMs: number): void => {
       if (isHealthy(row) || row === "5") return;
+      // By its own word: what that says is no alarm of ours.
+      const word = observer.state?.peers.find(({ host }) => host.name === name)?.word;
+      if (word && word.state !== states.running) return;
       count(applied, "alarm told");
       const from = world.host(name);
       const ways = waysBetween(world, from, observer);
       if (!isInPeace(from, observer, ways, nowMs)) return;
-      const own = ways.flatMap(({ touches }) => touches).filter((touch) => touch.kind === "volume" && touch.host === observer.name);
+      const own = ways
+        .flatMap(({ touches }) => touches)
+        .filter((touch) => touch.kind === "volume" && touch.host === observer.name);
       const readsWell = faults.isQuiet(own, nowMs - longMs, nowMs);
       if (!readsWell && (isAlive(row) || row === "6")) return;
-      report(`${observer.name} says row ${row} of ${name}, which was in peace with all its ways for ${Math.round(longMs)} ms`);
+      report(
+        `${observer.name} says row ${row} of ${name}, which was in peace with all its ways for ${Math.round(longMs)} ms`,
+      );
     };
 
     /** How often an observer was disturbed while a host and its ways were not. */
     const stalled = (name: string, nowMs: number): void => {
       const observer = world.host(name);
       const isMet = hostsApart(world).some(
-        ([from, to]) => to === observer && isInPeace(from, observer, waysBetween(world, from, observer), nowMs),
+        ([from, to]) =>
+          to === observer && isInPeace(from, observer, waysBetween(world, from, observer), nowMs),
       );
       if (isMet) count(applied, "observer stalled, peer in peace");
     };
@@ -75,11 +87,19 @@ export const falseAlarm: CheckerKind = {
         const peer = state?.peers.find(({ host }) => host.name === from.name);
         const ways = waysBetween(world, from, observer);
         const isWhole = ways.every((way) => peace.hasWay(from, observer, way, sinceMs, nowMs));
-        if (!peer?.enabled || !isWhole || !isBeating(from.name, sinceMs) || !isBeating(observer.name, sinceMs)) continue;
+        if (
+          !peer?.enabled ||
+          !isWhole ||
+          !beats.since(from, sinceMs) ||
+          !beats.since(observer, sinceMs)
+        )
+          continue;
         count(applied, "calm looked at");
         const row = peer.verdict?.row ?? "-";
         if (row === "-" || !isHealthy(row)) {
-          report(`${observer.name} says row ${row} of ${from.name}, with all in peace for ${Math.round(calmMs)} ms`);
+          report(
+            `${observer.name} says row ${row} of ${from.name}, with all in peace for ${Math.round(calmMs)} ms`,
+          );
         }
       }
     };
@@ -88,16 +108,8 @@ export const falseAlarm: CheckerKind = {
       applied,
       watch(watched, nowMs) {
         peace.watch(watched, nowMs);
+        if (beats.watch(watched, nowMs) && "host" in watched) stalled(watched.host, nowMs);
         switch (watched.kind) {
-          case "agent":
-            if (watched.what === "begins" || watched.what === "continues") beatsSinceMs.set(watched.host, nowMs);
-            else beatsSinceMs.delete(watched.host);
-            if (watched.what === "continues") stalled(watched.host, nowMs);
-            return;
-          case "machine":
-            if (watched.what !== "resumes") return void beatsSinceMs.delete(watched.host);
-            beatsSinceMs.set(watched.host, nowMs);
-            return stalled(watched.host, nowMs);
           case "fault":
             if (watched.on) {
               calm(nowMs);
@@ -110,7 +122,12 @@ export const falseAlarm: CheckerKind = {
           case "told": {
             const { ev, fields } = watched.event;
             if (ev !== "verdict") return;
-            return told(world.host(watched.host), String(fields["host"]), String(fields["row"]) as Row, nowMs);
+            return told(
+              world.host(watched.host),
+              String(fields["host"]),
+              String(fields["row"]) as Row,
+              nowMs,
+            );
           }
           default:
         }

@@ -12,24 +12,31 @@ import { detectionBoundMs } from "../../core/base/timing.ts";
 import { states } from "../../core/sector/layout.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
 import type { Host } from "../host.ts";
-import { Peace, waysBetween } from "./ways.ts";
+import { Beats, Peace, waysBetween } from "./ways.ts";
 
 export const linkTakeover: CheckerKind = {
   name: "link-takeover",
   words: "an agent takes over from a site that is heard",
-  cases: ["agent takes over", "agent takes over, owner beats", "owner beats, no way in peace", "owner serves, cut off"],
+  cases: [
+    "agent takes over",
+    "agent takes over, owner beats",
+    "owner beats, no way in peace",
+    "owner serves, cut off",
+  ],
   make(world, faults, report) {
     const applied: Counts = {};
     const peace = new Peace(world, faults);
-    /** Since when each agent beats without a break. */
-    const beatsSinceMs = new Map<string, number>();
-    const boundMs = detectionBoundMs(world.config.timing, 0) / (1 - world.config.timing.driftPpm / 1e6);
+    const beats = new Beats(world);
+    const boundMs =
+      detectionBoundMs(world.config.timing, 0) / (1 - world.config.timing.driftPpm / 1e6);
     const isHeard = (from: Host, to: Host, nowMs: number): string | null => {
       const sinceMs = nowMs - boundMs;
-      if ((beatsSinceMs.get(from.name) ?? nowMs) > sinceMs) return null;
+      if (!beats.since(from, sinceMs)) return null;
       count(applied, "agent takes over, owner beats");
       if (!peace.hasHost(from, sinceMs, nowMs) || !peace.hasHost(to, sinceMs, nowMs)) return null;
-      const way = waysBetween(world, from, to).find((one) => peace.hasWay(from, to, one, sinceMs, nowMs));
+      const way = waysBetween(world, from, to).find((one) =>
+        peace.hasWay(from, to, one, sinceMs, nowMs),
+      );
       if (!way) count(applied, "owner beats, no way in peace");
       return way?.path ?? null;
     };
@@ -37,17 +44,7 @@ export const linkTakeover: CheckerKind = {
       applied,
       watch(watched, nowMs) {
         peace.watch(watched, nowMs);
-        if (watched.kind === "agent") {
-          const { host, what } = watched;
-          if (what === "begins" || what === "continues") beatsSinceMs.set(host, nowMs);
-          else beatsSinceMs.delete(host);
-          return;
-        }
-        if (watched.kind === "machine") {
-          if (watched.what === "resumes") beatsSinceMs.set(watched.host, nowMs);
-          else beatsSinceMs.delete(watched.host);
-          return;
-        }
+        beats.watch(watched, nowMs);
         if (watched.kind !== "step") return;
         const { before, after, host } = watched;
         if (after.takeover === before.takeover || after.takeover?.by !== "agent") return;
@@ -61,7 +58,9 @@ export const linkTakeover: CheckerKind = {
           if (from.selfHost.beacon || word !== states.running) continue;
           const way = isHeard(from, to, nowMs);
           if (way === null) continue;
-          report(`${host} takes over from ${from.name}, which beats, over ${way} in peace for ${Math.round(boundMs)} ms`);
+          report(
+            `${host} takes over from ${from.name}, which beats, over ${way} in peace for ${Math.round(boundMs)} ms`,
+          );
         }
       },
     };

@@ -27,7 +27,8 @@ function dueOf({ before, after }: Step): Due {
     for (const peer of after.peers) {
       const was = before.peers.find(({ host }) => host.name === peer.host.name);
       const [from, to] = [stateOf(was?.verdict), stateOf(peer.verdict)];
-      if (was && from !== to && peer.verdict && peer.enabled) due.set(`verdict ${peer.host.name}`, `${rowOf(from)}>${to}`);
+      if (was && from !== to && peer.verdict && peer.enabled)
+        due.set(`verdict ${peer.host.name}`, `${rowOf(from)}>${to}`);
     }
   }
   if (before.groups !== after.groups) {
@@ -42,8 +43,10 @@ function dueOf({ before, after }: Step): Due {
 /** Subject and change of an event of that kind. */
 function toldOf({ ev, fields }: CoreEvent): readonly [string, string] | null {
   const text = (name: string): string => String(fields[name]);
-  if (ev === "verdict") return [`verdict ${text("host")}`, `${text("was")}>${text("row")} ${text("action")}`];
-  if (ev === "group") return [`group ${text("site")}`, `${text("was")}>${text("row")} ${text("action")}`];
+  if (ev === "verdict")
+    return [`verdict ${text("host")}`, `${text("was")}>${text("row")} ${text("action")}`];
+  if (ev === "group")
+    return [`group ${text("site")}`, `${text("was")}>${text("row")} ${text("action")}`];
   return null;
 }
 
@@ -74,9 +77,11 @@ export const noticesOnce: CheckerKind = {
     const close = (host: string): void => {
       const due = dues.get(host);
       dues.delete(host);
-      for (const [subject, change] of due ?? []) report(`${host} does not tell ${subject}: ${change}`);
+      for (const [subject, change] of due ?? [])
+        report(`${host} does not tell ${subject}: ${change}`);
       const role = roles.get(host);
-      if (role && role.told !== role.is) report(`${host} is ${role.is}, and told last: ${role.told}`);
+      if (role && role.told !== role.is)
+        report(`${host} is ${role.is}, and told last: ${role.told}`);
     };
 
     const hooks = ({ host, before, after, actions }: Step): void => {
@@ -84,7 +89,8 @@ export const noticesOnce: CheckerKind = {
       if (before.groups !== after.groups) {
         for (const [site, verdict] of Object.entries(after.groups)) {
           const was = before.groups[site];
-          if (was && stateOf(was) !== stateOf(verdict)) hooksDue.set(site, `${was.row}>${verdict.row}`);
+          if (was && stateOf(was) !== stateOf(verdict))
+            hooksDue.set(site, `${was.row}>${verdict.row}`);
         }
       }
       for (const action of actions) {
@@ -93,8 +99,10 @@ export const noticesOnce: CheckerKind = {
         const { peer, oldState, newState } = action.facts;
         const wanted = hooksDue.get(peer);
         hooksDue.delete(peer);
-        if (wanted === undefined) report(`${host} runs a verdict hook for ${peer}, whose verdict did not change`);
-        else if (wanted !== `${oldState}>${newState}`) hooksDue.set(peer, wanted.replace(/^[^>]*/, newState));
+        if (wanted === undefined)
+          report(`${host} runs a verdict hook for ${peer}, whose verdict did not change`);
+        else if (wanted !== `${oldState}>${newState}`)
+          hooksDue.set(peer, wanted.replace(/^[^>]*/, newState));
       }
       for (const [site, change] of hooksDue) {
         const [from, to] = change.split(">");
@@ -113,7 +121,8 @@ export const noticesOnce: CheckerKind = {
         const known = roles.get(host);
         const [was, role] = [String(fields["was"]), String(fields["role"])];
         if (was === role) report(`${host} tells the role ${role} twice`);
-        if (known && known.told !== was) report(`${host} tells a role from ${was}, and told ${known.told} before`);
+        if (known && known.told !== was)
+          report(`${host} tells a role from ${was}, and told ${known.told} before`);
         return void roles.set(host, { told: role, is: known?.is ?? role });
       }
       if (ev === "path") {
@@ -125,7 +134,8 @@ export const noticesOnce: CheckerKind = {
       if (!told) return;
       count(applied, ev);
       const due = dues.get(host);
-      if (!due || !chained(due, ...told)) report(`${host} tells ${told[0]}: ${told[1]}, which did not happen`);
+      if (!due || !chained(due, ...told))
+        report(`${host} tells ${told[0]}: ${told[1]}, which did not happen`);
     };
 
     return {
@@ -136,7 +146,11 @@ export const noticesOnce: CheckerKind = {
             const { host, before, after } = watched;
             close(host);
             begins(host, before);
-            if (before.groups === after.groups && before.peers === after.peers && before.role === after.role) {
+            if (
+              before.groups === after.groups &&
+              before.peers === after.peers &&
+              before.role === after.role
+            ) {
               if (!watched.actions.some(({ kind }) => kind === "run-hook")) return;
             }
             hooks(watched);

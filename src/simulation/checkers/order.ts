@@ -12,6 +12,7 @@
  * worst); with a witness host, that one's disk says that it granted this site the term.
  *
  * A record in a term that its host raised itself lands only once the term is on that host's disk.
+ * Of a volume that lies about what is durable nothing is asked.
  * The role of a host that took over is active only once its service runs.
  */
 import { isLeased } from "../../core/base/config.ts";
@@ -31,12 +32,13 @@ export const order: CheckerKind = {
     "service begins", "service begins in a term that was taken", "service begins with data",
     "takeover wait was waited", "witness's grant is durable", "record in an own new term", "active after the hook",
   ], // biome-ignore format: one list
-  make(world, _faults, report) {
+  make(world, faults, report) {
     const { timing, policy, dataGroups, mirrors, sites } = world.config;
     const applied: Counts = {};
     const isArmed = isLeased(policy);
     /** Who raised each term. */
     const raisedBy = new Map<bigint, string>();
+    const raisedMs = new Map<bigint, number>();
     /** Highest term of a host's records that landed on a volume of its site. */
     const onVolume = new Map<string, bigint>();
     /** When each observer was last given a newer record of each host. */
@@ -55,7 +57,8 @@ export const order: CheckerKind = {
 
     const sees = ({ host, input }: Step, nowMs: number): void => {
       if (input.kind === "mirror-read") {
-        for (const { reading } of input.seen) if (reading.kind === "record") given(host, reading.record, nowMs);
+        for (const { reading } of input.seen)
+          if (reading.kind === "record") given(host, reading.record, nowMs);
       } else if (input.kind === "network-read") {
         for (const { record } of input.records) given(host, record, nowMs);
       }
@@ -67,9 +70,12 @@ export const order: CheckerKind = {
         count(applied, "takeover wait was waited");
         const needMs = timing.takeoverWaitMs / (1 + timing.driftPpm / 1e6);
         for (const owner of site?.hosts ?? []) {
-          const sinceMs = nowMs - (givenMs.get(`${host} ${owner.name}`) ?? Number.NEGATIVE_INFINITY);
+          const sinceMs =
+            nowMs - (givenMs.get(`${host} ${owner.name}`) ?? Number.NEGATIVE_INFINITY);
           if (!owner.beacon && sinceMs < needMs - 1) {
-            report(`${host} takes over ${Math.round(sinceMs)} ms after it saw ${owner.name}; the wait is ${Math.round(needMs)} ms`);
+            report(
+              `${host} takes over ${Math.round(sinceMs)} ms after it saw ${owner.name}; the wait is ${Math.round(needMs)} ms`,
+            );
           }
         }
       }
@@ -78,7 +84,9 @@ export const order: CheckerKind = {
       count(applied, "witness's grant is durable");
       const { grantedTerm, grantedSite } = world.host(witness.name).memory;
       if (grantedTerm !== before.term || grantedSite !== siteIds.get(world.host(host).site)) {
-        report(`${host} takes over, and the witness's disk says that it granted ${grantedTerm} to ${grantedSite}`);
+        report(
+          `${host} takes over, and the witness's disk says that it granted ${grantedTerm} to ${grantedSite}`,
+        );
       }
     };
 
@@ -86,15 +94,24 @@ export const order: CheckerKind = {
       const { host, before, after, actions } = step;
       sees(step, nowMs);
       const { takeover, handover } = after;
-      if (takeover !== before.takeover && takeover?.by === "agent" && before.takeover === null) takesByRight(step, nowMs);
+      if (takeover !== before.takeover && takeover?.by === "agent" && before.takeover === null)
+        takesByRight(step, nowMs);
       for (const action of actions) {
         if (action.kind !== "store-term" || raisedBy.has(action.durable.term)) continue;
         const { term } = action.durable;
-        if (takeover?.term === term || handover?.term === term) raisedBy.set(term, host);
+        if (takeover?.term === term || handover?.term === term) {
+          raisedBy.set(term, host);
+          raisedMs.set(term, nowMs);
+        }
       }
-      if (before.takeover?.phase === "hook" && after.role === "active" && before.role !== "active") {
+      if (
+        before.takeover?.phase === "hook" &&
+        after.role === "active" &&
+        before.role !== "active"
+      ) {
         count(applied, "active after the hook");
-        if (!world.host(host).service.runs) report(`${host} is active, and its service does not run`);
+        if (!world.host(host).service.runs)
+          report(`${host} is active, and its service does not run`);
       }
     };
 
@@ -107,29 +124,51 @@ export const order: CheckerKind = {
       onVolume.set(host, term);
       if (raisedBy.get(term) !== host) return;
       count(applied, "record in an own new term");
-      if ((world.host(host).memory.term ?? 0n) < term) report(`${host} publishes the term ${term} before it is on its disk`);
+      if ((world.host(host).memory.term ?? 0n) < term)
+        report(`${host} publishes the term ${term} before it is on its disk`);
     };
 
-    const serves = (name: string): void => {
+    /** Whether what it wrote since then, and was told is durable, is that. */
+    const wroteWell = (host: string, fromMs: number, nowMs: number): boolean =>
+      mirrors.every(({ name }) =>
+        faults.isQuiet([{ kind: "volume", host, mirror: name }], fromMs, nowMs),
+      );
+
+    const serves = (name: string, nowMs: number): void => {
       const host = world.host(name);
       const { memory, state, site } = host;
       count(applied, "service begins");
       if (state === null) return report(`the service of ${name} begins without its agent`);
       const term = memory.term ?? 0n;
       if (ownerOf(term) !== siteIds.get(site)) {
-        return report(`the service of ${name} begins, and its disk says the term ${term}, of another site`);
+        return report(
+          `the service of ${name} begins, and its disk says the term ${term}, of another site`,
+        );
       }
-      if (term !== state.term) report(`the service of ${name} begins in the term ${state.term}, and ${term} is on its disk`);
-      if (isArmed && !memory.serving && !memory.halfDone) report(`the service of ${name} begins before its disk says that it may run`);
+      if (term !== state.term)
+        report(
+          `the service of ${name} begins in the term ${state.term}, and ${term} is on its disk`,
+        );
+      if (isArmed && !memory.serving && !memory.halfDone)
+        report(`the service of ${name} begins before its disk says that it may run`);
       if (host.selfHost.beacon) report(`the service of ${name} begins, which is a beacon`);
-      if (raisedBy.get(term) === name && state.takeover !== null) {
+      const fromMs = raisedMs.get(term) ?? nowMs;
+      if (
+        raisedBy.get(term) === name &&
+        state.takeover !== null &&
+        wroteWell(name, fromMs, nowMs)
+      ) {
         count(applied, "service begins in a term that was taken");
-        if ((onVolume.get(name) ?? 0n) < term) report(`the service of ${name} begins in the term ${term}, which is on no volume of its site`);
+        if ((onVolume.get(name) ?? 0n) < term)
+          report(
+            `the service of ${name} begins in the term ${term}, which is on no volume of its site`,
+          );
       }
       for (const group of dataGroups) {
         count(applied, "service begins with data");
         const end = group.writer === site ? "writer" : "reader";
-        if (!world.pair(group.name).isWritable(end)) report(`the service of ${name} begins, and ${group.name} is not writable there`);
+        if (!world.pair(group.name).isWritable(end))
+          report(`the service of ${name} begins, and ${group.name} is not writable there`);
       }
     };
 
@@ -138,7 +177,7 @@ export const order: CheckerKind = {
       watch(watched, nowMs) {
         if (watched.kind === "step") steps(watched, nowMs);
         else if (watched.kind === "write") wrote(watched);
-        else if (watched.kind === "service" && watched.runs) serves(watched.host);
+        else if (watched.kind === "service" && watched.runs) serves(watched.host, nowMs);
       },
     };
   },

@@ -14,7 +14,12 @@
  */
 import { isLeased } from "../../core/base/config.ts";
 import { decodeSector } from "../../core/sector/codec.ts";
-import { type EchoSector, type HeartbeatRecord, recordFlags, sectorBytes } from "../../core/sector/layout.ts";
+import {
+  type EchoSector,
+  type HeartbeatRecord,
+  recordFlags,
+  sectorBytes,
+} from "../../core/sector/layout.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
 import type { Watched } from "../observation.ts";
 
@@ -43,7 +48,13 @@ const issuedMax = 512;
 export const selfFence: CheckerKind = {
   name: "self-fence",
   words: "a service that outlives its right",
-  cases: ["service under a lease ends", "service alone, agent dead", "alone by a takeover", "alone by the other site's word", "grant"],
+  cases: [
+    "service under a lease ends",
+    "service alone, agent dead",
+    "alone by a takeover",
+    "alone by the other site's word",
+    "grant",
+  ],
   make(world, _faults, report) {
     const { timing, policy, mirrors } = world.config;
     const applied: Counts = {};
@@ -52,13 +63,17 @@ export const selfFence: CheckerKind = {
     const leaseMs = (timing.leaseMs + 2 * timing.watchdogMs) / (1 - rho);
     const fedMs = (2 * timing.watchdogMs) / (1 - rho);
     const hosts = new Map([...world.hosts.keys()].map((name) => [name, new Guarded()]));
-    const witnessDisks = new Map(mirrors.filter(({ witness }) => witness).map(({ name, writer }) => [`${name} pvol`, writer]));
+    const witnessDisks = new Map(
+      mirrors.filter(({ witness }) => witness).map(({ name, writer }) => [`${name} pvol`, writer]),
+    );
     const serving = new Set<string>();
 
     const of = (name: string): Guarded => hosts.get(name) as Guarded;
 
     const dueMs = (one: Guarded): number => {
-      const rightMs = one.isAlone ? Number.POSITIVE_INFINITY : Math.max(one.anchorMs + leaseMs, one.graceMs);
+      const rightMs = one.isAlone
+        ? Number.POSITIVE_INFINITY
+        : Math.max(one.anchorMs + leaseMs, one.graceMs);
       return Math.min(rightMs, one.unfedMs + fedMs);
     };
 
@@ -67,15 +82,29 @@ export const selfFence: CheckerKind = {
       one.isAlone = isAlone;
     };
 
-    const echoed = (one: Guarded, { after, host }: Step, record: HeartbeatRecord, echoes: readonly EchoSector[]): void => {
-      const grants = (record.flags & recordFlags.grants) !== 0 && (record.flags & recordFlags.closing) === 0;
+    const echoed = (
+      one: Guarded,
+      { after, host }: Step,
+      record: HeartbeatRecord,
+      echoes: readonly EchoSector[],
+    ): void => {
+      const grants =
+        (record.flags & recordFlags.grants) !== 0 && (record.flags & recordFlags.closing) === 0;
       if (!grants || record.site === after.ownSiteId || record.term !== after.term) return;
       const { slot } = world.host(host).selfHost;
-      for (const { peerSite, firstPeer, count: peers, echoes: entries, incarnation, serial } of echoes) {
+      for (const {
+        peerSite,
+        firstPeer,
+        count: peers,
+        echoes: entries,
+        incarnation,
+        serial,
+      } of echoes) {
         if (peerSite !== after.ownSiteId || slot < firstPeer || slot >= firstPeer + peers) continue;
         if (incarnation !== record.incarnation || serial !== record.serial) continue;
         const echo = entries[slot - firstPeer];
-        const beat = echo && echo.incarnation === one.incarnation ? one.issued.get(echo.serial) : undefined;
+        const beat =
+          echo && echo.incarnation === one.incarnation ? one.issued.get(echo.serial) : undefined;
         if (!beat || beat.nonce !== echo?.nonce) continue;
         count(applied, "grant");
         one.anchorMs = Math.max(one.anchorMs, beat.atMs);
@@ -88,13 +117,19 @@ export const selfFence: CheckerKind = {
       let isRenounced = false;
       const heed = (record: HeartbeatRecord, echoes: readonly EchoSector[]): void => {
         echoed(one, step, record, echoes);
-        isRenounced ||= (record.flags & recordFlags.renounced) !== 0 && record.term === after.term && record.renouncedTerm === after.term;
+        isRenounced ||=
+          (record.flags & recordFlags.renounced) !== 0 &&
+          record.term === after.term &&
+          record.renouncedTerm === after.term;
       };
-      if (input.kind === "network-read") for (const { record, echoes } of input.records) heed(record, echoes);
+      if (input.kind === "network-read")
+        for (const { record, echoes } of input.records) heed(record, echoes);
       if (input.kind === "mirror-read") {
-        for (const { reading, echoes } of input.seen) if (reading.kind === "record") heed(reading.record, echoes);
+        for (const { reading, echoes } of input.seen)
+          if (reading.kind === "record") heed(reading.record, echoes);
         const isWitness = witnessDisks.has(`${input.mirror} pvol`);
-        if (isWitness && input.read.kind === "good") one.anchorMs = Math.max(one.anchorMs, one.landedMs);
+        if (isWitness && input.read.kind === "good")
+          one.anchorMs = Math.max(one.anchorMs, one.landedMs);
       }
       return isRenounced;
     };
@@ -110,14 +145,18 @@ export const selfFence: CheckerKind = {
       const isRenounced = heeds(one, step);
       if (!before.lease.solo && after.lease.solo) {
         const took = input.kind === "term-stored" && before.takeover?.term === after.term;
-        if (!took && !isRenounced) report(`${host} is alone in the term ${after.term}: it neither took it nor was it renounced`);
+        if (!took && !isRenounced)
+          report(
+            `${host} is alone in the term ${after.term}: it neither took it nor was it renounced`,
+          );
         count(applied, took ? "alone by a takeover" : "alone by the other site's word");
       }
       setAlone(one, after.lease.solo, nowMs);
       for (const action of actions) {
         if (action.kind !== "publish") continue;
         one.issued.set(action.body.serial, { nonce: action.body.nonce, atMs: nowMs });
-        if (one.issued.size > issuedMax) one.issued.delete(one.issued.keys().next().value as bigint);
+        if (one.issued.size > issuedMax)
+          one.issued.delete(one.issued.keys().next().value as bigint);
       }
     };
 
@@ -136,7 +175,9 @@ export const selfFence: CheckerKind = {
         const one = of(name);
         if (nowMs <= dueMs(one) + 1) continue;
         serving.delete(name);
-        const why = one.isAlone ? "its agent does not run" : `its newest granted beat is of ${one.anchorMs.toFixed(0)}`;
+        const why = one.isAlone
+          ? "its agent does not run"
+          : `its newest granted beat is of ${one.anchorMs.toFixed(0)}`;
         report(`the service of ${name} still runs, and ${why}`);
       }
     };
@@ -154,7 +195,8 @@ export const selfFence: CheckerKind = {
           case "machine": {
             const one = of(watched.host);
             const { what } = watched;
-            if (what === "begins" || what === "continues" || what === "resumes") {
+            const goesOn = what === "continues" || what === "resumes";
+            if (what === "begins" || (goesOn && world.host(watched.host).isBeating)) {
               if (what === "begins") setAlone(one, false, nowMs);
               one.unfedMs = Number.POSITIVE_INFINITY;
             } else one.unfedMs = Math.min(one.unfedMs, nowMs);

@@ -32,7 +32,13 @@ const storedMs = 100;
 export const terms: CheckerKind = {
   name: "terms",
   words: "a term that falls, or comes from nowhere",
-  cases: ["term raised by a takeover", "term raised by a switch-over", "term learnt", "start", "record with a higher term"],
+  cases: [
+    "term raised by a takeover",
+    "term raised by a switch-over",
+    "term learnt",
+    "start",
+    "record with a higher term",
+  ],
   make(world, faults, report) {
     const applied: Counts = {};
     const born = new Set<bigint>([firstTerm(world.config)]);
@@ -64,7 +70,10 @@ export const terms: CheckerKind = {
       runs.set(host, { incarnation, beganMs: nowMs, term, termMs: nowMs, seenMs: nowMs });
       if (!known) return;
       count(applied, "start");
-      if (incarnation <= known.incarnation && areFilesQuiet(host, known.beganMs - storedMs, nowMs)) {
+      if (
+        incarnation <= known.incarnation &&
+        areFilesQuiet(host, known.beganMs - storedMs, nowMs)
+      ) {
         report(`${host} begins as ${incarnation}, and was ${known.incarnation} before`);
       }
       const isStored = known.seenMs >= known.termMs + storedMs;
@@ -77,23 +86,34 @@ export const terms: CheckerKind = {
       const { host, before, after } = step;
       const run = runs.get(host);
       if (!run || before.incarnation !== run.incarnation) begins(host, before, nowMs);
-      if (!born.has(before.term)) report(`${host} is in the term ${before.term}, which nobody raised`);
+      if (!born.has(before.term))
+        report(`${host} is in the term ${before.term}, which nobody raised`);
       stores(step);
       if (after.term !== before.term) {
-        if (after.term < before.term) report(`${host} goes from the term ${before.term} back to ${after.term}`);
-        if (!born.has(after.term)) report(`${host} goes to the term ${after.term}, which nobody raised`);
+        if (after.term < before.term)
+          report(`${host} goes from the term ${before.term} back to ${after.term}`);
+        if (!born.has(after.term))
+          report(`${host} goes to the term ${after.term}, which nobody raised`);
         count(applied, "term learnt");
       }
       if (after.role === "active" && ownerOf(after.term) !== after.ownSiteId) {
         report(`${host} is active in the term ${after.term}, which another site owns`);
       }
       if (after.incarnation !== before.incarnation && after.incarnation < before.incarnation) {
-        report(`${host} goes from ${before.incarnation} back to the incarnation ${after.incarnation}`);
+        report(
+          `${host} goes from ${before.incarnation} back to the incarnation ${after.incarnation}`,
+        );
       }
       const now = runs.get(host);
       if (!now) return;
       const termMs = after.term === now.term ? now.termMs : nowMs;
-      runs.set(host, { ...now, incarnation: after.incarnation, term: after.term, termMs, seenMs: nowMs });
+      runs.set(host, {
+        ...now,
+        incarnation: after.incarnation,
+        term: after.term,
+        termMs,
+        seenMs: nowMs,
+      });
     };
 
     const remembers = (host: string): void => {
@@ -106,7 +126,8 @@ export const terms: CheckerKind = {
       if (term < known.term) {
         report(`${host} stores the term ${term} over ${known.term}`);
       }
-      if (term !== 0n && !born.has(term)) report(`${host} remembers the term ${term}, which nobody raised`);
+      if (term !== 0n && !born.has(term))
+        report(`${host} remembers the term ${term}, which nobody raised`);
     };
 
     const wrote = ({ write }: Extract<Watched, { kind: "write" }>): void => {

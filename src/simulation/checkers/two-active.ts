@@ -16,13 +16,18 @@ const sitesOf = (world: SimulatedWorld, hosts: ReadonlySet<string>): ReadonlySet
   new Set([...hosts].map((name) => world.host(name).site));
 
 /** Whether an operator's command says what is not so. */
-function isFalseWord(world: SimulatedWorld, { host, input }: Extract<Watched, { kind: "step" }>): boolean {
+function isFalseWord(
+  world: SimulatedWorld,
+  { host, input }: Extract<Watched, { kind: "step" }>,
+): boolean {
   if (input.kind !== "takeover") return false;
   const own = world.host(host).site;
   const attested = input.peerIsOff ?? "";
   const others = [...world.hosts.values()].filter(({ site }) => site !== own);
   if (attested !== "") {
-    return others.some(({ site, machine, service }) => site === attested && (machine.isUp || service.runs));
+    return others.some(
+      ({ site, machine, service }) => site === attested && (machine.isUp || service.runs),
+    );
   }
   return !isLeased(world.config.policy) && others.some(({ service }) => service.runs);
 }

@@ -102,7 +102,39 @@ export class Peace {
 }
 
 /** By these a path or a host is switched on or off. */
-const switching: ReadonlySet<string> = new Set(["switch", "devices-stored", "volume-opened", "farewell"]);
+const switching: ReadonlySet<string> = new Set([
+  "switch",
+  "devices-stored",
+  "volume-opened",
+  "farewell",
+]);
+
+/** Since when each agent beats without a break: it runs, is not stopped, and its machine is up. */
+export class Beats {
+  private readonly world: SimulatedWorld;
+  private readonly beganMs = new Map<string, number>();
+
+  constructor(world: SimulatedWorld) {
+    this.world = world;
+  }
+
+  /** True where an agent goes on that stood still. */
+  watch(watched: Watched, nowMs: number): boolean {
+    if (watched.kind !== "agent" && watched.kind !== "machine") return false;
+    const { host, what } = watched;
+    const goesOn = what === "continues" || what === "resumes";
+    if (what === "begins" || (goesOn && this.world.host(host).isBeating)) {
+      this.beganMs.set(host, nowMs);
+      return goesOn;
+    }
+    this.beganMs.delete(host);
+    return false;
+  }
+
+  since({ name }: Host, fromMs: number): boolean {
+    return (this.beganMs.get(name) ?? Number.POSITIVE_INFINITY) < fromMs;
+  }
+}
 
 /** Pairs of hosts of two sites, in the order of the configuration. */
 export function hostsApart(world: SimulatedWorld): readonly (readonly [Host, Host])[] {

@@ -15,7 +15,12 @@
 import { decodeSector } from "../../core/sector/codec.ts";
 import { blockBytes, type HeartbeatRecord, sectorBytes } from "../../core/sector/layout.ts";
 import { comparePositions } from "../../core/record.ts";
-import { type Copy, echoBlockOf, recordBlockOf, type VolumePlan } from "../../core/sector/volume.ts";
+import {
+  type Copy,
+  echoBlockOf,
+  recordBlockOf,
+  type VolumePlan,
+} from "../../core/sector/volume.ts";
 import { type CheckerKind, type Counts, count } from "../checker.ts";
 import type { LandedWrite } from "../disk.ts";
 import type { SimulatedWorld } from "../world.ts";
@@ -38,7 +43,14 @@ const textOf = (value: object): string =>
 
 /** Without its seal and its place. */
 function superblockText(block: Buffer): string {
-  const { keyId: _, mac: _mac, crc: _crc, block: _block, copy: _copy, ...rest } = decodeSector("superblock", block.subarray(0, sectorBytes));
+  const {
+    keyId: _,
+    mac: _mac,
+    crc: _crc,
+    block: _block,
+    copy: _copy,
+    ...rest
+  } = decodeSector("superblock", block.subarray(0, sectorBytes));
   return textOf(rest);
 }
 
@@ -65,11 +77,35 @@ function volumesOf(world: SimulatedWorld): ReadonlyMap<string, Volume> {
     const disk = world.hostsOf(writer)[0]?.machine.ports.get(pvol)?.disk;
     if (!disk) continue;
     const block = disk.read(0);
-    const { slots, echoPeers, mailboxBlocksPerSlot, recordBlock, echoBlock, echoBlocksPerCopy, mailboxBlock, backupBlock } =
-      decodeSector("superblock", block.subarray(0, sectorBytes));
+    const {
+      slots,
+      echoPeers,
+      mailboxBlocksPerSlot,
+      recordBlock,
+      echoBlock,
+      echoBlocksPerCopy,
+      mailboxBlock,
+      backupBlock,
+    } = decodeSector("superblock", block.subarray(0, sectorBytes));
     const blocks = disk.sizeBytes / blockBytes;
-    const plan: VolumePlan = { blocks, slots, echoPeers, recordBlock, echoBlock, echoBlocksPerCopy, mailboxBlock, mailboxBlocksPerSlot, backupBlock };
-    volumes.set(disk.name, { mirror: name, writer, places: placesOf(plan), plan, superblock: superblockText(block) });
+    const plan: VolumePlan = {
+      blocks,
+      slots,
+      echoPeers,
+      recordBlock,
+      echoBlock,
+      echoBlocksPerCopy,
+      mailboxBlock,
+      mailboxBlocksPerSlot,
+      backupBlock,
+    };
+    volumes.set(disk.name, {
+      mirror: name,
+      writer,
+      places: placesOf(plan),
+      plan,
+      superblock: superblockText(block),
+    });
   }
   return volumes;
 }
@@ -84,12 +120,25 @@ export const writes: CheckerKind = {
     /** Newest record of each slot's copies, as it was written; and when, undisturbed. */
     const copies = new Map<string, { readonly record: HeartbeatRecord; readonly atMs: number }>();
 
-    const wroteRecord = ({ disk, bytes, block }: LandedWrite, host: string, { mirror, plan }: Volume, copy: Copy, nowMs: number): void => {
+    const wroteRecord = (
+      { disk, bytes, block }: LandedWrite,
+      host: string,
+      { mirror, plan }: Volume,
+      copy: Copy,
+      nowMs: number,
+    ): void => {
       count(applied, "record");
       const record = decodeSector("record", bytes.subarray(0, sectorBytes));
       const { slot } = world.host(host).selfHost;
-      if (record.hostName !== host || record.slot !== slot || record.copy !== copy || record.block !== block) {
-        return report(`${host} writes a record of ${record.hostName}, slot ${record.slot}, block ${record.block} to ${disk.name} ${block}`);
+      if (
+        record.hostName !== host ||
+        record.slot !== slot ||
+        record.copy !== copy ||
+        record.block !== block
+      ) {
+        return report(
+          `${host} writes a record of ${record.hostName}, slot ${record.slot}, block ${record.block} to ${disk.name} ${block}`,
+        );
       }
       const key = (one: Copy): string => `${disk.name} ${recordBlockOf(plan, slot, one)}`;
       const [own, other] = [copies.get(key(copy)), copies.get(key(copy === 0 ? 1 : 0))];
@@ -110,7 +159,8 @@ export const writes: CheckerKind = {
     const wrote = (write: LandedWrite, host: string, nowMs: number): void => {
       const { disk, block, bytes } = write;
       const volume = volumes.get(disk.name);
-      if (volume?.writer !== world.host(host).site) return report(`${host} writes ${disk.name}, block ${block}: not its own volume`);
+      if (volume?.writer !== world.host(host).site)
+        return report(`${host} writes ${disk.name}, block ${block}: not its own volume`);
       const place = volume.places.get(block);
       const { slot } = world.host(host).selfHost;
       if (!place || (place.kind !== "superblock" && place.slot !== slot)) {
@@ -126,7 +176,8 @@ export const writes: CheckerKind = {
     return {
       applied,
       watch(watched, nowMs) {
-        if (watched.kind === "write" && watched.write.host !== null) wrote(watched.write, watched.write.host, nowMs);
+        if (watched.kind === "write" && watched.write.host !== null)
+          wrote(watched.write, watched.write.host, nowMs);
       },
     };
   },

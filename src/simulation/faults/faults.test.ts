@@ -221,6 +221,8 @@ const rows: readonly Row[] = [
   row("write-error", "pair", "tokyo-1:east", (scene) => told(scene, "device", "EIO") || told(scene, "device", "failed")),
   row("io-hang", "pair", "osaka-1:east", (scene) => readFailed(scene, "osaka-1")),
   row("write-hang", "pair", "tokyo-1:east", silent((scene) => scene.landed("east pvol", "tokyo-1"))),
+  row("write-of-dead", "pair", "tokyo-1:east", (scene) =>
+    scene.did("agent", "tokyo-1", "killed") && scene.port("tokyo-1", eastPvol).isHung("write")),
   row("io-slow", "pair", "osaka-1:east", (scene) => scene.port("osaka-1", "/dev/mirror/east-svol").times.readMs >= 20),
   row("device-missing", "pair", "osaka-1:east", (scene) => readFailed(scene, "osaka-1")),
   row("read-only", "pair", "tokyo-1:east", silent((scene) => scene.landed("east pvol", "tokyo-1"))),
@@ -391,6 +393,20 @@ test("of two that overlap, what they changed is as before only after the last", 
     assert.ok(await scene.until(200_000, () => fingerprint(world) === before), `${one}, ${other}`);
   }
 }); // biome-ignore format: pairs
+
+test("a write that hung lands after the death of who gave it", async () => {
+  const scene = new Scene("pair-operator");
+  const { world } = scene;
+  await world.run(warmUpMsOf(world.config));
+  const end = kindOf("write-of-dead").begin(world, "tokyo-1:east", world.random.fork("fault"));
+  assert.ok(await scene.until(10_000, () => scene.did("agent", "tokyo-1", "killed")));
+  const before = scene.landed("east pvol", "tokyo-1");
+  await world.run(5000);
+  assert.is(scene.landed("east pvol", "tokyo-1"), before);
+  end?.();
+  assert.ok(scene.landed("east pvol", "tokyo-1") > before);
+  assert.is(scene.host("tokyo-1").agent, null);
+});
 
 test("no forgery is like what it was made of", () => {
   const { world } = new Scene("pair");

@@ -8,6 +8,7 @@ import { zeroBlock } from "../disk.ts";
 import { type End, type FaultKind, held, isHeld } from "../fault.ts";
 import type { Random } from "../random.ts";
 import type { SimulatedWorld } from "../world.ts";
+import { heldBack } from "./agent.ts";
 import { allOf, once, setFor, wholeMs } from "./setting.ts";
 import { hostTouch, mirrorOf, mirrorTouch, parted, type Touches, volumeTouch } from "./touch.ts";
 
@@ -46,6 +47,26 @@ export const hung = (
 export function missing(port: DiskPort): End {
   port.disconnect();
   return setFor(port, "openError", "ENOENT");
+}
+
+/** Its agent is killed while its writes hang; they land before it is begun again. */
+function writesOfDead(world: SimulatedWorld, target: string): End | null {
+  const [name, mirror] = parted(target, ":");
+  const one = world.host(name);
+  if (!one.agent) return null;
+  const release = hung(world, name, mirror, ["write"]);
+  let back: End | null = null;
+  let isOver = false;
+  world.time.after(2 * world.config.timing.intervalMs, () => {
+    if (isOver || !one.agent) return;
+    one.kill();
+    back = heldBack(world, one);
+  });
+  return once(() => {
+    isOver = true;
+    release();
+    back?.();
+  });
 }
 
 const unpluggedMs = 1500;
@@ -184,6 +205,19 @@ const failures: readonly FaultKind[] = [
     target: "pvol",
     weight: 3,
     begin: (world, target) => hung(world, ...parted(target, ":"), ["write"]),
+  },
+  {
+    ...base,
+    name: "write-of-dead",
+    words: "a host's writes to one volume hang, its agent is killed, and they land after its death",
+    target: "pvol",
+    weight: 3,
+    usualSeconds: [5, 30],
+    touches: (world, target) => [
+      ...volumeTouch(world, target),
+      ...hostTouch(parted(target, ":")[0]),
+    ],
+    begin: writesOfDead,
   },
   {
     ...base,

@@ -201,8 +201,10 @@ const commands: Readonly<Record<string, (words: Words) => Command | Wrong>> = {
   },
 };
 
+export const commandNames = Object.keys(commands);
+
 export function commandOf([name = "", ...rest]: Words): Command | Wrong {
   const parse = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (parse) return parse(rest);
-  return wrong("command", name, `commands are ${Object.keys(commands).join(", ")}`);
+  return wrong("command", name, `commands are ${commandNames.join(", ")}`);
 }

@@ -1,4 +1,4 @@
-// test-limit-seconds: 120
+// test-limit-seconds: 180
 /**
  * Every scenario file of fixtures/simulation/scenarios comes out as it is written there, and each
  * row of the verdict table is told in one. UPDATE_FIXTURES=1 writes the outputs anew.
@@ -8,6 +8,7 @@ import path from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { rowsByDoubt } from "../../core/verdict.ts";
+import { commandNames } from "./grammar.ts";
 import { runScript, scriptFaultText } from "./run-script.ts";
 
 const folder = "fixtures/simulation/scenarios";
@@ -39,6 +40,11 @@ test("each row of the verdict table is told in a scenario of its own name", () =
     const own = files.filter((name) => name.startsWith(prefix) && tells.test(textOf(name)));
     assert.ok(own.length > 0, `no ${prefix}*.txt tells row ${row}`);
   }
+});
+
+test("the description of the format names each command", () => {
+  const readme = textOf("README.md");
+  for (const name of commandNames) assert.match(readme, new RegExp(`^\\| \`${name} `, "m"), name);
 });
 
 test("each file begins with its story, in 80 columns of ASCII", () => {
