@@ -42,6 +42,8 @@ import type { Answer, World } from "./world.ts";
 const memoryPeriodMs = 30_000;
 /** Looks at the volumes of mirrors that are not installed. */
 const probeMs = 2000;
+/** After a store that failed: an incarnation that is not kept could be used again. */
+const memoryRetryMs = 1000;
 /** Between two looks at whether the service is stopped. */
 const stopLookMs = 20;
 
@@ -125,7 +127,7 @@ export class Agent {
       { periodMs: timing.pairPollMs, run: () => this.pairs.queryAll() },
       { periodMs: timing.pairPollMs, run: () => this.data.queryAll() },
       { periodMs: probeMs, run: () => this.probe() },
-      { periodMs: memoryPeriodMs, run: () => void this.world.store(this.memory()) },
+      { periodMs: memoryPeriodMs, run: () => void this.keepMemory() },
     ];
     return runSchedule(this.world.clock.nowMs, tasks, this.world.timers);
   }
@@ -155,6 +157,11 @@ export class Agent {
     const { incarnation, bootId } = this.current;
     const marks = highWaterMarks(this.current);
     return { incarnation, bootId, ...durableOf(this.current), marks, switches: this.kept };
+  }
+
+  private async keepMemory(): Promise<void> {
+    if (await this.world.store(this.memory())) return;
+    this.schedule.once("memory", this.nowMs() + memoryRetryMs, () => void this.keepMemory());
   }
 
   private take(told: Input): readonly Action[] {

@@ -57,7 +57,7 @@ const higherTerm = "a higher term of another site was found";
 export function nextRole(facts: RoleFacts): RoleChange | null {
   const { role, ownsTerm, mayServe, mustStop, serviceMayRun, underWay } = facts;
   const stopped: RoleChange = serviceMayRun
-    ? { role: "fenced", reason: mustStop ?? higherTerm }
+    ? { role: "fenced", reason: ownsTerm && mustStop !== null ? mustStop : higherTerm }
     : { role: "standby", reason: higherTerm };
   if (underWay !== null) {
     return role === "transitioning" ? null : { role: "transitioning", reason: underWay };

@@ -10,7 +10,8 @@ import { decodeSector } from "../../core/sector/codec.ts";
 import { sectorBytes, type HeartbeatRecord } from "../../core/sector/layout.ts";
 import { comparePositions, type Position } from "../../core/record.ts";
 import type { RecordBody, State } from "../../core/step/state.ts";
-import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { CheckerKind } from "../checker.ts";
+import { Judge } from "./judge.ts";
 import type { Watched } from "../observation.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { networkName } from "./ways.ts";
@@ -98,6 +99,128 @@ function volumesOf(
   return ids;
 }
 
+class Belief extends Judge {
+  private readonly registry = new Registry();
+
+  private readonly volumes = volumesOf(this.world);
+
+  private readonly clusterId = [...this.volumes.values()][0]?.clusterId ?? "";
+
+  private published(
+    host: string,
+    path: string | null,
+    to: string,
+    record: Partial<HeartbeatRecord> & Position,
+  ): string | null {
+    const found = this.registry.find(host, record);
+    const at = `${host} ${record.incarnation}/${record.serial}`;
+    if (found === "too old to be kept") return null;
+    if (found === "never") return `${at}, which ${host} never published`;
+    const wrongs = found.map((one) => wrongWith(one, path, to, record));
+    const wrong = wrongs.includes(null) ? null : wrongs[0];
+    return wrong ? `${at} ${wrong}` : null;
+  }
+
+  /** What the shell tells the core, record by record. */
+  private taken(host: string, path: string, record: HeartbeatRecord, slot: number | null): void {
+    const observer = this.world.host(host);
+    const volume = path === networkName ? undefined : this.volumes.get(path);
+    const sender = this.world.hosts.get(record.hostName);
+    const wrong =
+      this.published(record.hostName, path, host, record) ??
+      (record.clusterId === this.clusterId
+        ? null
+        : `a record of the cluster ${record.clusterId}`) ??
+      (observer.keyIds.includes(record.keyId)
+        ? null
+        : `a record under the key ${record.keyId}, which it does not hold`) ??
+      (volume && record.volumeId !== volume.volumeId
+        ? `a record of the volume ${record.volumeId} on ${path}`
+        : null) ??
+      (volume && record.site !== volume.site
+        ? `a record of the site ${record.site} on ${path}`
+        : null) ??
+      (slot !== null && record.slot !== slot
+        ? `a record of the slot ${record.slot} in slot ${slot}`
+        : null) ??
+      (sender?.selfHost.slot === record.slot
+        ? null
+        : `a record of ${record.hostName} in slot ${record.slot}`);
+    if (wrong !== null) this.report(`${host} believes ${wrong}`);
+  }
+
+  private took({ host, input }: Step): void {
+    switch (input.kind) {
+      case "mirror-read":
+        for (const { slot, reading } of input.seen) {
+          if (reading.kind !== "record") continue;
+          this.count("record on a mirror");
+          this.taken(host, input.mirror, reading.record, slot);
+        }
+        return;
+      case "network-read":
+        for (const { record } of input.records) {
+          this.count("record by the network");
+          this.taken(host, networkName, record, null);
+        }
+        return;
+      case "sibling": {
+        this.count("record of a sibling");
+        const wrong = this.published(input.record.hostName, null, host, input.record);
+        if (wrong !== null) this.report(`${host} believes, of its own site, ${wrong}`);
+        return;
+      }
+      case "probe":
+        for (const record of input.records) {
+          this.count("record on a volume not in use");
+          this.taken(host, input.mirror, record, null);
+        }
+        return;
+      default:
+    }
+  }
+
+  /** What the core makes of them. */
+  private knows(host: string, before: State, after: State): void {
+    after.peers.forEach((peer, index) => {
+      const was = before.peers[index];
+      if (peer === was || was?.host.name !== peer.host.name) return;
+      const { name } = peer.host;
+      for (const [path, { position }] of Object.entries(peer.sightings)) {
+        const old = was.sightings[path]?.position;
+        if (!position || position === old) continue;
+        if (old && comparePositions(position, old) < 0) {
+          this.report(
+            `${host} goes back to ${name} ${position.incarnation}/${position.serial} on ${path}`,
+          );
+        } else if (this.registry.find(name, position) === "never") {
+          this.report(
+            `${host} saw ${name} ${position.incarnation}/${position.serial} on ${path}, which was never published`,
+          );
+        }
+      }
+      if (peer.word === null || peer.word === was.word) return;
+      this.count("word");
+      if (was.word && comparePositions(peer.word, was.word) <= 0)
+        this.report(`${host} takes an older word of ${name}`);
+      const { keyId: _, ...word } = peer.word;
+      const wrong = this.published(name, null, host, word);
+      if (wrong !== null) this.report(`${host} takes the word of ${wrong}`);
+    });
+  }
+
+  watch(watched: Watched): void {
+    if (watched.kind !== "step") return;
+    const { host, before, after, actions } = watched;
+    for (const action of actions) {
+      if (action.kind === "publish") this.registry.add(host, action);
+    }
+    this.took(watched);
+    if (before.peers !== after.peers && before.config === after.config)
+      this.knows(host, before, after);
+  }
+}
+
 export const belief: CheckerKind = {
   name: "belief",
   words: "a stale, forged or foreign record is believed",
@@ -108,130 +231,5 @@ export const belief: CheckerKind = {
     "record on a volume not in use",
     "word",
   ],
-  make(world, _faults, report) {
-    const applied: Counts = {};
-    const registry = new Registry();
-    const volumes = volumesOf(world);
-    const clusterId = [...volumes.values()][0]?.clusterId ?? "";
-
-    const published = (
-      host: string,
-      path: string | null,
-      to: string,
-      record: Partial<HeartbeatRecord> & Position,
-    ): string | null => {
-      const found = registry.find(host, record);
-      const at = `${host} ${record.incarnation}/${record.serial}`;
-      if (found === "too old to be kept") return null;
-      if (found === "never") return `${at}, which ${host} never published`;
-      const wrongs = found.map((one) => wrongWith(one, path, to, record));
-      const wrong = wrongs.includes(null) ? null : wrongs[0];
-      return wrong ? `${at} ${wrong}` : null;
-    };
-
-    /** What the shell tells the core, record by record. */
-    const taken = (
-      host: string,
-      path: string,
-      record: HeartbeatRecord,
-      slot: number | null,
-    ): void => {
-      const observer = world.host(host);
-      const volume = path === networkName ? undefined : volumes.get(path);
-      const sender = world.hosts.get(record.hostName);
-      const wrong =
-        published(record.hostName, path, host, record) ??
-        (record.clusterId === clusterId ? null : `a record of the cluster ${record.clusterId}`) ??
-        (observer.keyIds.includes(record.keyId)
-          ? null
-          : `a record under the key ${record.keyId}, which it does not hold`) ??
-        (volume && record.volumeId !== volume.volumeId
-          ? `a record of the volume ${record.volumeId} on ${path}`
-          : null) ??
-        (volume && record.site !== volume.site
-          ? `a record of the site ${record.site} on ${path}`
-          : null) ??
-        (slot !== null && record.slot !== slot
-          ? `a record of the slot ${record.slot} in slot ${slot}`
-          : null) ??
-        (sender?.selfHost.slot === record.slot
-          ? null
-          : `a record of ${record.hostName} in slot ${record.slot}`);
-      if (wrong !== null) report(`${host} believes ${wrong}`);
-    };
-
-    const took = ({ host, input }: Step): void => {
-      switch (input.kind) {
-        case "mirror-read":
-          for (const { slot, reading } of input.seen) {
-            if (reading.kind !== "record") continue;
-            count(applied, "record on a mirror");
-            taken(host, input.mirror, reading.record, slot);
-          }
-          return;
-        case "network-read":
-          for (const { record } of input.records) {
-            count(applied, "record by the network");
-            taken(host, networkName, record, null);
-          }
-          return;
-        case "sibling": {
-          count(applied, "record of a sibling");
-          const wrong = published(input.record.hostName, null, host, input.record);
-          if (wrong !== null) report(`${host} believes, of its own site, ${wrong}`);
-          return;
-        }
-        case "probe":
-          for (const record of input.records) {
-            count(applied, "record on a volume not in use");
-            taken(host, input.mirror, record, null);
-          }
-          return;
-        default:
-      }
-    };
-
-    /** What the core makes of them. */
-    const knows = (host: string, before: State, after: State): void => {
-      after.peers.forEach((peer, index) => {
-        const was = before.peers[index];
-        if (peer === was || was?.host.name !== peer.host.name) return;
-        const { name } = peer.host;
-        for (const [path, { position }] of Object.entries(peer.sightings)) {
-          const old = was.sightings[path]?.position;
-          if (!position || position === old) continue;
-          if (old && comparePositions(position, old) < 0) {
-            report(
-              `${host} goes back to ${name} ${position.incarnation}/${position.serial} on ${path}`,
-            );
-          } else if (registry.find(name, position) === "never") {
-            report(
-              `${host} saw ${name} ${position.incarnation}/${position.serial} on ${path}, which was never published`,
-            );
-          }
-        }
-        if (peer.word === null || peer.word === was.word) return;
-        count(applied, "word");
-        if (was.word && comparePositions(peer.word, was.word) <= 0)
-          report(`${host} takes an older word of ${name}`);
-        const { keyId: _, ...word } = peer.word;
-        const wrong = published(name, null, host, word);
-        if (wrong !== null) report(`${host} takes the word of ${wrong}`);
-      });
-    };
-
-    return {
-      applied,
-      watch(watched) {
-        if (watched.kind !== "step") return;
-        const { host, before, after, actions } = watched;
-        for (const action of actions) {
-          if (action.kind === "publish") registry.add(host, action);
-        }
-        took(watched);
-        if (before.peers !== after.peers && before.config === after.config)
-          knows(host, before, after);
-      },
-    };
-  },
+  make: (world, faults, report) => new Belief(world, faults, report),
 };

@@ -12,7 +12,9 @@
 import { detectionBoundMs } from "../../core/base/timing.ts";
 import type { State } from "../../core/step/state.ts";
 import { isAlive } from "../../core/verdict.ts";
-import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { CheckerKind } from "../checker.ts";
+import type { Watched } from "../observation.ts";
+import { Judge } from "./judge.ts";
 import type { Host } from "../host.ts";
 import { hostsApart, Peace, type Way, waysBetween } from "./ways.ts";
 
@@ -50,122 +52,124 @@ function isWatched(state: State, dead: Host, ways: readonly Way[]): boolean {
   return ways.length > 0 && ways.every(({ path }) => seen(path));
 }
 
+class Detection extends Judge {
+  private readonly timing = this.world.config.timing;
+
+  private readonly peace = new Peace(this.world, this.faults);
+
+  private readonly couples = hostsApart(this.world);
+
+  private readonly pending = new Set<Outage>();
+
+  /** As it was after the last step. */
+  private readonly states = new Map<string, State>();
+
+  private nextDueMs = Number.POSITIVE_INFINITY;
+
+  private dueMs(observer: Host, fromMs: number, health: number): number {
+    return fromMs + detectionBoundMs(this.timing, health) / Math.min(1, observer.machine.rate) + 1;
+  }
+
+  private nextDue(): void {
+    this.nextDueMs = Math.min(...[...this.pending].map((outage) => outage.dueMs));
+  }
+
+  private failed(name: string, nowMs: number): void {
+    // Two words for one end: a machine that was stopped and is reset.
+    if ([...this.pending].some(({ dead }) => dead.name === name)) return;
+    const dead = this.world.host(name);
+    for (const [from, observer] of this.couples) {
+      const state = this.states.get(observer.name);
+      if (from !== dead || !state || observer.state === null || !observer.isBeating) continue;
+      const ways = waysBetween(this.world, dead, observer);
+      if (!isWatched(state, dead, ways)) continue;
+      const health = healthOf(state);
+      this.count("failure");
+      this.pending.add({
+          dead, observer, ways, fromMs: nowMs, incarnation: state.incarnation, health,
+          dueMs: this.dueMs(observer, nowMs, health), foundMs: null,
+        }); // biome-ignore format: one list
+    }
+    this.nextDue();
+  }
+
+  private forget(isMeant: (outage: Outage) => boolean): void {
+    for (const outage of this.pending) if (isMeant(outage)) this.pending.delete(outage);
+    this.nextDue();
+  }
+
+  private judge(outage: Outage, nowMs: number): void {
+    const { observer, dead, ways, fromMs, health, foundMs } = outage;
+    const state = this.states.get(observer.name);
+    if (!state || observer.state === null || state.incarnation !== outage.incarnation) return;
+    const sinceMs = fromMs - detectionBoundMs(this.timing, 0);
+    const inPeace =
+      this.peace.hasHost(observer, sinceMs, nowMs) &&
+      ways.every((way) => this.peace.hasWay(dead, observer, way, sinceMs, nowMs));
+    if (!inPeace) return;
+    if (foundMs !== null)
+      return this.count(health > 0 ? "found in time, observer ill" : "found in time");
+    const boundMs = Math.round(outage.dueMs - fromMs);
+    const row = peerOf(state, dead)?.verdict?.row ?? "-";
+    this.report(
+      `${dead.name} failed at ${fromMs.toFixed(0)}; ${observer.name} says row ${row} after ${boundMs} ms, health ${health}`,
+    );
+  }
+
+  private seen(name: string, state: State, nowMs: number): void {
+    for (const outage of this.pending) {
+      if (outage.observer.name !== name) continue;
+      // Switched off meanwhile: nobody judges it.
+      if (!(peerOf(state, outage.dead)?.enabled ?? false)) this.pending.delete(outage);
+      const health = Math.max(outage.health, healthOf(state));
+      if (health > outage.health) {
+        outage.health = health;
+        outage.dueMs = this.dueMs(outage.observer, outage.fromMs, health);
+        this.nextDue();
+      }
+      const row = peerOf(state, outage.dead)?.verdict?.row;
+      if (row !== undefined && !isAlive(row)) outage.foundMs ??= nowMs;
+    }
+  }
+
+  watch(watched: Watched, nowMs: number): void {
+    if (nowMs > this.nextDueMs) {
+      for (const outage of this.pending) {
+        if (nowMs <= outage.dueMs) continue;
+        this.pending.delete(outage);
+        this.judge(outage, nowMs);
+      }
+      this.nextDue();
+    }
+    this.peace.watch(watched, nowMs);
+    switch (watched.kind) {
+      case "step":
+        this.states.set(watched.host, watched.after);
+        if (this.pending.size > 0) this.seen(watched.host, watched.after, nowMs);
+        return;
+      case "agent":
+        if (watched.what !== "begins" && watched.what !== "continues" && watched.what !== "left") {
+          this.failed(watched.host, nowMs);
+        }
+        // It beats again, or leaves: whatever was due until then is not any more.
+        else this.forget(({ dead }) => dead.name === watched.host);
+        return;
+      case "machine":
+        if (
+          watched.what === "boots" ||
+          (watched.what === "resumes" && this.world.host(watched.host).machine.isUp)
+        ) {
+          this.forget(({ dead }) => dead.name === watched.host);
+        } else this.failed(watched.host, nowMs);
+        return;
+      default:
+    }
+  }
+}
+
 export const detection: CheckerKind = {
   name: "detection",
   words: "a failure that is not found within the printed bound",
   cases: ["failure", "found in time", "found in time, observer ill"],
-  make(world, faults, report) {
-    const { timing } = world.config;
-    const applied: Counts = {};
-    const peace = new Peace(world, faults);
-    const couples = hostsApart(world);
-    const pending = new Set<Outage>();
-    /** As it was after the last step. */
-    const states = new Map<string, State>();
-    let nextDueMs = Number.POSITIVE_INFINITY;
-    const dueMs = (observer: Host, fromMs: number, health: number): number =>
-      fromMs + detectionBoundMs(timing, health) / Math.min(1, observer.machine.rate) + 1;
-    const nextDue = (): void => {
-      nextDueMs = Math.min(...[...pending].map((outage) => outage.dueMs));
-    };
-
-    const failed = (name: string, nowMs: number): void => {
-      // Two words for one end: a machine that was stopped and is reset.
-      if ([...pending].some(({ dead }) => dead.name === name)) return;
-      const dead = world.host(name);
-      for (const [from, observer] of couples) {
-        const state = states.get(observer.name);
-        if (from !== dead || !state || observer.state === null || !observer.isBeating) continue;
-        const ways = waysBetween(world, dead, observer);
-        if (!isWatched(state, dead, ways)) continue;
-        const health = healthOf(state);
-        count(applied, "failure");
-        pending.add({
-          dead, observer, ways, fromMs: nowMs, incarnation: state.incarnation, health,
-          dueMs: dueMs(observer, nowMs, health), foundMs: null,
-        }); // biome-ignore format: one list
-      }
-      nextDue();
-    };
-
-    const forget = (isMeant: (outage: Outage) => boolean): void => {
-      for (const outage of pending) if (isMeant(outage)) pending.delete(outage);
-      nextDue();
-    };
-
-    const judge = (outage: Outage, nowMs: number): void => {
-      const { observer, dead, ways, fromMs, health, foundMs } = outage;
-      const state = states.get(observer.name);
-      if (!state || observer.state === null || state.incarnation !== outage.incarnation) return;
-      const sinceMs = fromMs - detectionBoundMs(timing, 0);
-      const inPeace =
-        peace.hasHost(observer, sinceMs, nowMs) &&
-        ways.every((way) => peace.hasWay(dead, observer, way, sinceMs, nowMs));
-      if (!inPeace) return;
-      if (foundMs !== null)
-        return count(applied, health > 0 ? "found in time, observer ill" : "found in time");
-      const boundMs = Math.round(outage.dueMs - fromMs);
-      const row = peerOf(state, dead)?.verdict?.row ?? "-";
-      report(
-        `${dead.name} failed at ${fromMs.toFixed(0)}; ${observer.name} says row ${row} after ${boundMs} ms, health ${health}`,
-      );
-    };
-
-    const seen = (name: string, state: State, nowMs: number): void => {
-      for (const outage of pending) {
-        if (outage.observer.name !== name) continue;
-        // Switched off meanwhile: nobody judges it.
-        if (!(peerOf(state, outage.dead)?.enabled ?? false)) pending.delete(outage);
-        const health = Math.max(outage.health, healthOf(state));
-        if (health > outage.health) {
-          outage.health = health;
-          outage.dueMs = dueMs(outage.observer, outage.fromMs, health);
-          nextDue();
-        }
-        const row = peerOf(state, outage.dead)?.verdict?.row;
-        if (row !== undefined && !isAlive(row)) outage.foundMs ??= nowMs;
-      }
-    };
-
-    return {
-      applied,
-      watch(watched, nowMs) {
-        if (nowMs > nextDueMs) {
-          for (const outage of pending) {
-            if (nowMs <= outage.dueMs) continue;
-            pending.delete(outage);
-            judge(outage, nowMs);
-          }
-          nextDue();
-        }
-        peace.watch(watched, nowMs);
-        switch (watched.kind) {
-          case "step":
-            states.set(watched.host, watched.after);
-            if (pending.size > 0) seen(watched.host, watched.after, nowMs);
-            return;
-          case "agent":
-            if (
-              watched.what !== "begins" &&
-              watched.what !== "continues" &&
-              watched.what !== "left"
-            ) {
-              failed(watched.host, nowMs);
-            }
-            // It beats again, or leaves: whatever was due until then is not any more.
-            else forget(({ dead }) => dead.name === watched.host);
-            return;
-          case "machine":
-            if (
-              watched.what === "boots" ||
-              (watched.what === "resumes" && world.host(watched.host).machine.isUp)
-            ) {
-              forget(({ dead }) => dead.name === watched.host);
-            } else failed(watched.host, nowMs);
-            return;
-          default:
-        }
-      },
-    };
-  },
+  make: (world, faults, report) => new Detection(world, faults, report),
 };

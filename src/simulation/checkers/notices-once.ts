@@ -9,7 +9,8 @@
  */
 import type { CoreEvent } from "../../core/base/event.ts";
 import type { State } from "../../core/step/state.ts";
-import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { CheckerKind } from "../checker.ts";
+import { Judge } from "./judge.ts";
 import type { Watched } from "../observation.ts";
 
 type Step = Extract<Watched, { kind: "step" }>;
@@ -63,119 +64,119 @@ function chained(due: Due, subject: string, change: string): boolean {
   return true;
 }
 
+class NoticesOnce extends Judge {
+  private readonly dues = new Map<string, Due>();
+
+  /** The role as the last event told it, and as it is. */
+  private readonly roles = new Map<string, { told: string; is: string }>();
+
+  /** All of a step is told before anything else happens on that host. */
+  private close(host: string): void {
+    const due = this.dues.get(host);
+    this.dues.delete(host);
+    for (const [subject, change] of due ?? [])
+      this.report(`${host} does not tell ${subject}: ${change}`);
+    const role = this.roles.get(host);
+    if (role && role.told !== role.is)
+      this.report(`${host} is ${role.is}, and told last: ${role.told}`);
+  }
+
+  private hooks({ host, before, after, actions }: Step): void {
+    const hooksDue = new Map<string, string>();
+    if (before.groups !== after.groups) {
+      for (const [site, verdict] of Object.entries(after.groups)) {
+        const was = before.groups[site];
+        if (was && stateOf(was) !== stateOf(verdict))
+          hooksDue.set(site, `${was.row}>${verdict.row}`);
+      }
+    }
+    for (const action of actions) {
+      if (action.kind !== "run-hook" || action.hook !== "verdict") continue;
+      this.count("verdict hook");
+      const { peer, oldState, newState } = action.facts;
+      const wanted = hooksDue.get(peer);
+      hooksDue.delete(peer);
+      if (wanted === undefined)
+        this.report(`${host} runs a verdict hook for ${peer}, whose verdict did not change`);
+      else if (wanted !== `${oldState}>${newState}`)
+        hooksDue.set(peer, wanted.replace(/^[^>]*/, newState));
+    }
+    for (const [site, change] of hooksDue) {
+      const [from, to] = change.split(">");
+      if (from !== to) this.report(`${host} runs no verdict hook for ${site}: ${change}`);
+    }
+  }
+
+  private begins(host: string, { role }: State): void {
+    if (!this.roles.has(host)) this.roles.set(host, { told: role, is: role });
+  }
+
+  private tells(host: string, event: CoreEvent): void {
+    const { ev, fields } = event;
+    if (ev === "role") {
+      this.count("role");
+      const known = this.roles.get(host);
+      const [was, role] = [String(fields["was"]), String(fields["role"])];
+      if (was === role) this.report(`${host} tells the role ${role} twice`);
+      if (known && known.told !== was)
+        this.report(`${host} tells a role from ${was}, and told ${known.told} before`);
+      return void this.roles.set(host, { told: role, is: known?.is ?? role });
+    }
+    if (ev === "path") {
+      this.count("path");
+      if (fields["state"] === fields["was"])
+        this.report(`${host} tells a path that did not change`);
+      return;
+    }
+    const told = toldOf(event);
+    if (!told) return;
+    this.count(ev);
+    const due = this.dues.get(host);
+    if (!due || !chained(due, ...told))
+      this.report(`${host} tells ${told[0]}: ${told[1]}, which did not happen`);
+  }
+
+  watch(watched: Watched): void {
+    switch (watched.kind) {
+      case "step": {
+        const { host, before, after } = watched;
+        this.close(host);
+        this.begins(host, before);
+        if (
+          before.groups === after.groups &&
+          before.peers === after.peers &&
+          before.role === after.role
+        ) {
+          if (!watched.actions.some(({ kind }) => kind === "run-hook")) return;
+        }
+        this.hooks(watched);
+        this.dues.set(host, dueOf(watched));
+        const role = this.roles.get(host);
+        if (role) role.is = after.role;
+        return;
+      }
+      case "told":
+        return this.tells(watched.host, watched.event);
+      case "agent":
+        if (watched.what !== "stopped" && watched.what !== "continues") {
+          this.dues.delete(watched.host);
+          this.roles.delete(watched.host);
+        }
+        return;
+      case "machine":
+        if (watched.what === "resets" || watched.what === "off") {
+          this.dues.delete(watched.host);
+          this.roles.delete(watched.host);
+        }
+        return;
+      default:
+    }
+  }
+}
+
 export const noticesOnce: CheckerKind = {
   name: "notices-once",
   words: "a change that is told twice, or not at all",
   cases: ["verdict", "group", "role", "path", "verdict hook"],
-  make(_world, _faults, report) {
-    const applied: Counts = {};
-    const dues = new Map<string, Due>();
-    /** The role as the last event told it, and as it is. */
-    const roles = new Map<string, { told: string; is: string }>();
-
-    /** All of a step is told before anything else happens on that host. */
-    const close = (host: string): void => {
-      const due = dues.get(host);
-      dues.delete(host);
-      for (const [subject, change] of due ?? [])
-        report(`${host} does not tell ${subject}: ${change}`);
-      const role = roles.get(host);
-      if (role && role.told !== role.is)
-        report(`${host} is ${role.is}, and told last: ${role.told}`);
-    };
-
-    const hooks = ({ host, before, after, actions }: Step): void => {
-      const hooksDue = new Map<string, string>();
-      if (before.groups !== after.groups) {
-        for (const [site, verdict] of Object.entries(after.groups)) {
-          const was = before.groups[site];
-          if (was && stateOf(was) !== stateOf(verdict))
-            hooksDue.set(site, `${was.row}>${verdict.row}`);
-        }
-      }
-      for (const action of actions) {
-        if (action.kind !== "run-hook" || action.hook !== "verdict") continue;
-        count(applied, "verdict hook");
-        const { peer, oldState, newState } = action.facts;
-        const wanted = hooksDue.get(peer);
-        hooksDue.delete(peer);
-        if (wanted === undefined)
-          report(`${host} runs a verdict hook for ${peer}, whose verdict did not change`);
-        else if (wanted !== `${oldState}>${newState}`)
-          hooksDue.set(peer, wanted.replace(/^[^>]*/, newState));
-      }
-      for (const [site, change] of hooksDue) {
-        const [from, to] = change.split(">");
-        if (from !== to) report(`${host} runs no verdict hook for ${site}: ${change}`);
-      }
-    };
-
-    const begins = (host: string, { role }: State): void => {
-      if (!roles.has(host)) roles.set(host, { told: role, is: role });
-    };
-
-    const tells = (host: string, event: CoreEvent): void => {
-      const { ev, fields } = event;
-      if (ev === "role") {
-        count(applied, "role");
-        const known = roles.get(host);
-        const [was, role] = [String(fields["was"]), String(fields["role"])];
-        if (was === role) report(`${host} tells the role ${role} twice`);
-        if (known && known.told !== was)
-          report(`${host} tells a role from ${was}, and told ${known.told} before`);
-        return void roles.set(host, { told: role, is: known?.is ?? role });
-      }
-      if (ev === "path") {
-        count(applied, "path");
-        if (fields["state"] === fields["was"]) report(`${host} tells a path that did not change`);
-        return;
-      }
-      const told = toldOf(event);
-      if (!told) return;
-      count(applied, ev);
-      const due = dues.get(host);
-      if (!due || !chained(due, ...told))
-        report(`${host} tells ${told[0]}: ${told[1]}, which did not happen`);
-    };
-
-    return {
-      applied,
-      watch(watched) {
-        switch (watched.kind) {
-          case "step": {
-            const { host, before, after } = watched;
-            close(host);
-            begins(host, before);
-            if (
-              before.groups === after.groups &&
-              before.peers === after.peers &&
-              before.role === after.role
-            ) {
-              if (!watched.actions.some(({ kind }) => kind === "run-hook")) return;
-            }
-            hooks(watched);
-            dues.set(host, dueOf(watched));
-            const role = roles.get(host);
-            if (role) role.is = after.role;
-            return;
-          }
-          case "told":
-            return tells(watched.host, watched.event);
-          case "agent":
-            if (watched.what !== "stopped" && watched.what !== "continues") {
-              dues.delete(watched.host);
-              roles.delete(watched.host);
-            }
-            return;
-          case "machine":
-            if (watched.what === "resets" || watched.what === "off") {
-              dues.delete(watched.host);
-              roles.delete(watched.host);
-            }
-            return;
-          default:
-        }
-      },
-    };
-  },
+  make: (world, faults, report) => new NoticesOnce(world, faults, report),
 };

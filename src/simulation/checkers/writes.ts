@@ -21,7 +21,9 @@ import {
   recordBlockOf,
   type VolumePlan,
 } from "../../core/sector/volume.ts";
-import { type CheckerKind, type Counts, count } from "../checker.ts";
+import type { CheckerKind } from "../checker.ts";
+import type { Watched } from "../observation.ts";
+import { Judge } from "./judge.ts";
 import type { LandedWrite } from "../disk.ts";
 import type { SimulatedWorld } from "../world.ts";
 
@@ -110,75 +112,77 @@ function volumesOf(world: SimulatedWorld): ReadonlyMap<string, Volume> {
   return volumes;
 }
 
+class Writes extends Judge {
+  private readonly volumes = volumesOf(this.world);
+
+  /** Newest record of each slot's copies, as it was written; and when, undisturbed. */
+  private readonly copies = new Map<
+    string,
+    { readonly record: HeartbeatRecord; readonly atMs: number }
+  >();
+
+  private wroteRecord(
+    { disk, bytes, block }: LandedWrite,
+    host: string,
+    { mirror, plan }: Volume,
+    copy: Copy,
+    nowMs: number,
+  ): void {
+    this.count("record");
+    const record = decodeSector("record", bytes.subarray(0, sectorBytes));
+    const { slot } = this.world.host(host).selfHost;
+    if (
+      record.hostName !== host ||
+      record.slot !== slot ||
+      record.copy !== copy ||
+      record.block !== block
+    ) {
+      return this.report(
+        `${host} writes a record of ${record.hostName}, slot ${record.slot}, block ${record.block} to ${disk.name} ${block}`,
+      );
+    }
+    const key = (one: Copy): string => `${disk.name} ${recordBlockOf(plan, slot, one)}`;
+    const [own, other] = [this.copies.get(key(copy)), this.copies.get(key(copy === 0 ? 1 : 0))];
+    this.copies.set(key(copy), { record, atMs: nowMs });
+    if (!own || !other) return;
+    const touches = [
+      { kind: "volume", host, mirror } as const,
+      { kind: "mirror", mirror } as const,
+    ];
+    const sinceMs = Math.min(own.atMs, other.atMs);
+    if (!this.faults.isQuiet(touches, sinceMs, nowMs)) return;
+    this.count("record over the older copy");
+    if (comparePositions(own.record, other.record) > 0) {
+      this.report(`${host} writes over the newer of its two records on ${disk.name}`);
+    }
+  }
+
+  private wrote(write: LandedWrite, host: string, nowMs: number): void {
+    const { disk, block, bytes } = write;
+    const volume = this.volumes.get(disk.name);
+    if (volume?.writer !== this.world.host(host).site)
+      return this.report(`${host} writes ${disk.name}, block ${block}: not its own volume`);
+    const place = volume.places.get(block);
+    const { slot } = this.world.host(host).selfHost;
+    if (!place || (place.kind !== "superblock" && place.slot !== slot)) {
+      return this.report(`${host} writes block ${block} of ${disk.name}, which is not its slot's`);
+    }
+    if (place.kind === "record") return this.wroteRecord(write, host, volume, place.copy, nowMs);
+    this.count(place.kind === "echo" ? "echoes" : "superblock");
+    if (place.kind === "superblock" && superblockText(bytes) !== volume.superblock) {
+      this.report(`${host} writes another superblock on ${disk.name}`);
+    }
+  }
+
+  watch(watched: Watched, nowMs: number): void {
+    if (watched.kind === "write" && watched.write.host !== null)
+      this.wrote(watched.write, watched.write.host, nowMs);
+  }
+}
+
 export const writes: CheckerKind = {
   name: "writes",
   words: "an agent writes a block that is not its own",
   cases: ["record", "echoes", "superblock", "record over the older copy"],
-  make(world, faults, report) {
-    const applied: Counts = {};
-    const volumes = volumesOf(world);
-    /** Newest record of each slot's copies, as it was written; and when, undisturbed. */
-    const copies = new Map<string, { readonly record: HeartbeatRecord; readonly atMs: number }>();
-
-    const wroteRecord = (
-      { disk, bytes, block }: LandedWrite,
-      host: string,
-      { mirror, plan }: Volume,
-      copy: Copy,
-      nowMs: number,
-    ): void => {
-      count(applied, "record");
-      const record = decodeSector("record", bytes.subarray(0, sectorBytes));
-      const { slot } = world.host(host).selfHost;
-      if (
-        record.hostName !== host ||
-        record.slot !== slot ||
-        record.copy !== copy ||
-        record.block !== block
-      ) {
-        return report(
-          `${host} writes a record of ${record.hostName}, slot ${record.slot}, block ${record.block} to ${disk.name} ${block}`,
-        );
-      }
-      const key = (one: Copy): string => `${disk.name} ${recordBlockOf(plan, slot, one)}`;
-      const [own, other] = [copies.get(key(copy)), copies.get(key(copy === 0 ? 1 : 0))];
-      copies.set(key(copy), { record, atMs: nowMs });
-      if (!own || !other) return;
-      const touches = [
-        { kind: "volume", host, mirror } as const,
-        { kind: "mirror", mirror } as const,
-      ];
-      const sinceMs = Math.min(own.atMs, other.atMs);
-      if (!faults.isQuiet(touches, sinceMs, nowMs)) return;
-      count(applied, "record over the older copy");
-      if (comparePositions(own.record, other.record) > 0) {
-        report(`${host} writes over the newer of its two records on ${disk.name}`);
-      }
-    };
-
-    const wrote = (write: LandedWrite, host: string, nowMs: number): void => {
-      const { disk, block, bytes } = write;
-      const volume = volumes.get(disk.name);
-      if (volume?.writer !== world.host(host).site)
-        return report(`${host} writes ${disk.name}, block ${block}: not its own volume`);
-      const place = volume.places.get(block);
-      const { slot } = world.host(host).selfHost;
-      if (!place || (place.kind !== "superblock" && place.slot !== slot)) {
-        return report(`${host} writes block ${block} of ${disk.name}, which is not its slot's`);
-      }
-      if (place.kind === "record") return wroteRecord(write, host, volume, place.copy, nowMs);
-      count(applied, place.kind === "echo" ? "echoes" : "superblock");
-      if (place.kind === "superblock" && superblockText(bytes) !== volume.superblock) {
-        report(`${host} writes another superblock on ${disk.name}`);
-      }
-    };
-
-    return {
-      applied,
-      watch(watched, nowMs) {
-        if (watched.kind === "write" && watched.write.host !== null)
-          wrote(watched.write, watched.write.host, nowMs);
-      },
-    };
-  },
+  make: (world, faults, report) => new Writes(world, faults, report),
 };
