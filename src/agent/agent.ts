@@ -35,7 +35,7 @@ import { runSchedule, type Schedule } from "./schedule.ts";
 import type { Writer } from "./seal.ts";
 import type { Ready } from "./gather.ts";
 import type { Poll } from "./svol.ts";
-import { inTime, pauseBy } from "./timers.ts";
+import { inTime, pauseBy, untilTrue } from "./timers.ts";
 import type { Answer, World } from "./world.ts";
 
 /** Marks and switches are kept now and then; terms and incarnations at once. */
@@ -44,8 +44,6 @@ const memoryPeriodMs = 30_000;
 const probeMs = 2000;
 /** After a store that failed: an incarnation that is not kept could be used again. */
 const memoryRetryMs = 1000;
-/** Between two looks at whether the service is stopped. */
-const stopLookMs = 20;
 
 export class Agent {
   private ends: Ends;
@@ -356,14 +354,6 @@ export class Agent {
     if (this.world.clocks !== null) this.feeding();
   }
 
-  /** Ends when no service can run here any more, or the time is over. */
-  private async serviceStopped(limitMs: number): Promise<void> {
-    const endMs = this.nowMs() + limitMs;
-    while (this.current.serviceMayRun && this.nowMs() < endMs) {
-      await pauseBy(this.world.timers)(stopLookMs);
-    }
-  }
-
   /** The step's answer to an input that asks for one. */
   asked(input: (id: number, nowMs: number) => Input): Promise<Answer> {
     return new Promise((resolve) => {
@@ -409,7 +399,10 @@ export class Agent {
     this.apply({ kind: "stop", nowMs: this.nowMs() });
     // Under a lease nothing may serve without an agent; beats go on until it is stopped.
     const isArmed = isLeased(this.config.policy);
-    if (isArmed) await this.serviceStopped(this.config.hooks.limitMs);
+    if (isArmed) {
+      const isStopped = (): boolean => !this.current.serviceMayRun;
+      await untilTrue(this.world.timers, isStopped, this.config.hooks.limitMs);
+    }
     this.schedule.stop();
     this.pairs.stop();
     this.data.stop();

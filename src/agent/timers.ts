@@ -37,3 +37,19 @@ export async function inTime(
   cancel();
   return done;
 }
+
+const lookMs = 20;
+
+/** Ends when that is so, or the time is over. */
+export async function untilTrue(
+  timers: Timers,
+  isTrue: () => boolean,
+  limitMs: number,
+): Promise<void> {
+  let isOver = false;
+  const cancel = timers.after(limitMs, () => {
+    isOver = true;
+  });
+  while (!isTrue() && !isOver) await pauseBy(timers)(lookMs);
+  cancel();
+}

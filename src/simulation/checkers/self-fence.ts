@@ -49,7 +49,6 @@ const issuedMax = 512;
 class SelfFence extends Judge {
   private readonly timing = this.world.config.timing;
 
-  private readonly policy = this.world.config.policy;
 
   private readonly mirrors = this.world.config.mirrors;
 
