@@ -5,7 +5,8 @@
  *
  * Where a takeover stopped half-way, only an operator's next command makes its host active
  * (docs/safety.md 5); the gate names it (`mirrorbeat takeover --yes`), so it is given, once for each
- * time that the world has to become whole, and then all must be well.
+ * time that the world has to become whole, there and then at the other hosts of that site; and data
+ * that the other end took over is copied back first, as the refusal asks. Then all must be well.
  */
 import { ownerOf } from "../../core/decision.ts";
 import { gateView } from "../../core/step/gate.ts";
@@ -22,6 +23,14 @@ function asking(world: SimulatedWorld): readonly Host[] {
   return [...world.hosts.values()].filter(({ state }) => {
     if (state === null || ownerOf(state.term) !== state.ownSiteId) return false;
     return state.role === "transitioning" && gateView(state, "").opens.includes("takeover --yes");
+  });
+}
+
+/** Data whose newer state is at the end that took it over: copied back from there, by the array. */
+function repaired(world: SimulatedWorld): boolean {
+  return world.config.dataGroups.some(({ name }) => {
+    const pair = world.pair(name);
+    return pair.state === "takeover" && pair.swap(pair.primary === "writer" ? "reader" : "writer");
   });
 }
 
@@ -47,17 +56,25 @@ function doubted({ peers }: State): readonly string[] {
 export const agree: CheckerKind = {
   name: "agree",
   words: "no agreement, though all faults are over",
-  cases: ["run looked at", "command asked for, and given"],
+  cases: ["run looked at", "command asked for, and given", "data copied back as asked for"],
   make(world, _faults, report) {
     const applied: Counts = {};
+    let given = 0;
     const text = (): string => [...world.hosts.values()].map(stateText).join("; ");
     return {
       applied,
       watch: () => undefined,
       mend() {
         if (servingHosts(world).length > 0) return false;
-        const [host] = asking(world);
-        if (!host) return false;
+        const [first] = asking(world);
+        if (!first) return false;
+        if (repaired(world)) {
+          count(applied, "data copied back as asked for");
+          return true;
+        }
+        // Where another host of that site decides, the answer is: run it there.
+        const hosts = [...asking(world), ...world.hostsOf(first.site)];
+        const host = hosts[given++ % hosts.length] ?? first;
         count(applied, "command asked for, and given");
         void host
           .ask((id, nowMs) => ({ kind: "takeover", nowMs, id, force: false }))

@@ -80,6 +80,22 @@ function wrongWith(
   return field === null ? null : `with another ${field} than was published`;
 }
 
+/**
+ * The mirror whose volume stands on that path: another one of the same way where somebody swapped
+ * cables and the configuration names no wwid (docs/arrays.md). What it carries is as good.
+ */
+type Volumes = ReadonlyMap<
+  string,
+  { readonly volumeId: string; readonly clusterId: string; readonly site: number }
+>;
+
+function mirrorFound(volumes: Volumes, path: string, volumeId: string): string {
+  if (volumes.get(path)?.volumeId === volumeId) return path;
+  const site = volumes.get(path)?.site;
+  const other = [...volumes].find(([, one]) => one.volumeId === volumeId && one.site === site);
+  return other?.[0] ?? path;
+}
+
 /** What the volume of each mirror says of itself: what stands in its first block. */
 function volumesOf(
   world: SimulatedWorld,

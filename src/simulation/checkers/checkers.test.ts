@@ -305,8 +305,8 @@ test("order: a service at a site that does not own the term; a takeover that did
 test("order: a term on no disk", async () => {
   const forgets = (world: SimulatedWorld, watched: Watched): void => {
     if (watched.kind !== "told" || watched.event.fields["step"] !== "service hook started") return;
-    const files = Reflect.get(world.host(watched.host), "files") as { memory: object };
-    files.memory = { ...files.memory, term: 257n };
+    const host = world.host(watched.host);
+    Object.defineProperty(host, "memory", { value: { ...host.memory, term: 257n } });
   };
   const steps: readonly ScenarioStep[] = [
     { atMs: 20_000, forMs: 60_000, fault: "power-cut", target: "tokyo-1" },

@@ -90,6 +90,7 @@ class FalseAlarm extends Judge {
       const isWhole = ways.every((way) => this.peace.hasWay(from, observer, way, sinceMs, nowMs));
       if (
         !peer?.enabled ||
+        (peer.word && peer.word.state !== states.running) ||
         !isWhole ||
         !this.beats.since(from, sinceMs) ||
         !this.beats.since(observer, sinceMs)
