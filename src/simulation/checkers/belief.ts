@@ -140,10 +140,11 @@ class Belief extends Judge {
   /** What the shell tells the core, record by record. */
   private taken(host: string, path: string, record: HeartbeatRecord, slot: number | null): void {
     const observer = this.world.host(host);
-    const volume = path === networkName ? undefined : this.volumes.get(path);
+    const found = mirrorFound(this.volumes, path, record.volumeId);
+    const volume = path === networkName ? undefined : this.volumes.get(found);
     const sender = this.world.hosts.get(record.hostName);
     const wrong =
-      this.published(record.hostName, path, host, record) ??
+      this.published(record.hostName, found, host, record) ??
       (record.clusterId === this.clusterId
         ? null
         : `a record of the cluster ${record.clusterId}`) ??

@@ -49,7 +49,6 @@ const issuedMax = 512;
 class SelfFence extends Judge {
   private readonly timing = this.world.config.timing;
 
-
   private readonly mirrors = this.world.config.mirrors;
 
   private readonly rho = this.timing.driftPpm / 1e6;
