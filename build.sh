@@ -18,6 +18,7 @@ build.sh [VERB]      from a fresh clone, nothing else to do first
   simulate [OPTIONS] the agent in 50000 simulated histories, which takes hours; the
                      options are those of mirrorbeat simulate
   model [--quick]    every state of the takeover protocol (docs/model.md)
+  mutants [--help]   mistakes made in the product: each must be found by a checker
   bench [--soak]     figures beside sbd, sanlock and a bare Node timer
   smoke              the bundle on Node 20, 22 and 24
   clean              remove what was built
@@ -122,6 +123,7 @@ case "$verb" in
     exec dist/mirrorbeat simulate "$@"
     ;;
   model) exec node src/tooling/model.mjs "$@" ;;
+  mutants) prepare; exec node src/tooling/mutants.mjs "$@" ;;
   bench) program; exec node src/tooling/bench.mjs "$@" ;;
   smoke) program; exec node src/tooling/smoke.mjs "$@" ;;
   clean) rm -rf dist .build node_modules ;;

@@ -69,6 +69,11 @@ export class DiskPort {
     this.connection += 1;
   }
 
+  /** Its path leads elsewhere from one moment to the next; whoever has it open hears of nothing. */
+  remap(disk: Disk): void {
+    this.behind = disk;
+  }
+
   /** Pulled out: whoever has it open has nothing any more. */
   disconnect(): void {
     this.connection += 1;

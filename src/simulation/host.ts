@@ -28,7 +28,7 @@ import { SimulatedIo } from "./block-io.ts";
 import type { DiskPort } from "./disk-port.ts";
 import { fenceOf, HostPairs, keyringOf, type PairAtHost } from "./host-ports.ts";
 import { type DiskFault, LocalDisk, MemoryStore } from "./local-disk.ts";
-import { Life, type Machine } from "./machine.ts";
+import { type CatchUp, Life, type Machine } from "./machine.ts";
 import type { Random } from "./random.ts";
 import { Service } from "./service.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -66,6 +66,8 @@ export class Host {
   /** Its agent was stopped, and is not begun again by its unit. */
   isHeldBack = false;
   keyIds: readonly number[] = [keyId];
+  /** How its agent's event loop works off what has waited while it stood still. */
+  catchUp: CatchUp | null = null;
   private readonly disk = new LocalDisk();
   private readonly around: Surroundings;
   private readonly pairs: HostPairs;
@@ -117,6 +119,19 @@ export class Host {
 
   set storeFault(fault: DiskFault) {
     this.disk.fault = fault;
+  }
+
+  get storeMs(): number {
+    return this.disk.writeMs;
+  }
+
+  set storeMs(ms: number) {
+    this.disk.writeMs = ms;
+  }
+
+  /** Its local disk is replaced while it is off. */
+  loseFiles(): void {
+    if (!this.machine.isUp) this.disk.empty();
   }
 
   /** What is left of a watchdog's whole time, which the proof counts on, beyond its time-out. */
@@ -178,7 +193,7 @@ export class Host {
     if (!this.machine.isSuspended) return;
     this.machine.resume();
     this.service.thaw();
-    if (!this.isProcessStopped) this.life.continue();
+    if (!this.isProcessStopped) this.life.continue(this.catchUp);
     this.around.watch({ kind: "machine", host: this.name, what: "resumes", reason: "" });
   }
 
@@ -214,7 +229,7 @@ export class Host {
   continueAgent(): void {
     if (!this.isProcessStopped) return;
     this.isProcessStopped = false;
-    if (!this.machine.isSuspended) this.life.continue();
+    if (!this.machine.isSuspended) this.life.continue(this.catchUp);
     this.tellAgent("continues");
   }
 

@@ -87,11 +87,16 @@ function stepOf(field: string, value: unknown, world: SimulatedWorld): ScenarioS
     refuse(`${field}.target`, target, `no target of ${name}; targets: ${targets.join(", ")}`);
   }
   const forMs = value["forMs"];
+  const draw = value["draw"];
+  if (draw !== undefined && (typeof draw !== "number" || !Number.isSafeInteger(draw) || draw < 0)) {
+    return refuse(`${field}.draw`, draw, "give a whole number, or leave it out");
+  }
   return {
     atMs: timeOf(`${field}.atMs`, value["atMs"]),
     forMs: forMs === null ? null : timeOf(`${field}.forMs`, forMs),
     fault: name,
     target,
+    ...(draw === undefined ? {} : { draw }),
   };
 }
 

@@ -7,7 +7,6 @@ import { emptyMemory, type Memory, type Right, rightOf } from "../agent/memory.t
 import type { Devices } from "../core/base/devices.ts";
 import type { Life } from "./machine.ts";
 
-const writeMs = 3;
 const limitMs = 5000;
 
 export type DiskFault = "" | "fails" | "hangs";
@@ -15,6 +14,8 @@ export type DiskFault = "" | "fails" | "hangs";
 export class LocalDisk {
   memory: Memory = emptyMemory;
   devices: Devices | null = null;
+  /** How long one write takes. */
+  writeMs = 3;
   private faultNow: DiskFault = "";
   private hanging: (() => void)[] = [];
 
@@ -29,6 +30,12 @@ export class LocalDisk {
     for (const run of this.hanging.splice(0)) run();
   }
 
+  /** As a new disk. */
+  empty(): void {
+    this.memory = emptyMemory;
+    this.devices = null;
+  }
+
   /** False where nothing was written. */
   write(life: Life, put: () => void): Promise<boolean> {
     return new Promise((resolve) => {
@@ -38,7 +45,7 @@ export class LocalDisk {
           if (this.faultNow === "") put();
           resolve(this.faultNow === "");
         });
-      life.after(writeMs, end);
+      life.after(this.writeMs, end);
     });
   }
 

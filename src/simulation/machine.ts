@@ -9,11 +9,22 @@ import type { Clocks } from "../device/block.ts";
 import type { DiskPort } from "./disk-port.ts";
 import type { Cancel, VirtualTime } from "./virtual-time.ts";
 
+/**
+ * How an event loop works off what has waited while it stood still: what kind first, and how long
+ * each turn takes; what comes meanwhile waits its turn.
+ */
+export type CatchUp = { readonly first: "timers" | "transfers"; readonly turnMs: number };
+
+type Waiting = { readonly run: () => void; readonly isTimer: boolean };
+
 export class Life {
   private readonly time: VirtualTime;
   private dead = false;
   private stopped = false;
-  private readonly waiting: (() => void)[] = [];
+  /** Raised with each stop: a catching up that was under way ends with it. */
+  private stops = 0;
+  private isCatchingUp = false;
+  private waiting: Waiting[] = [];
 
   constructor(time: VirtualTime) {
     this.time = time;
@@ -35,19 +46,39 @@ export class Life {
   /** As SIGSTOP does. */
   stop(): void {
     this.stopped = true;
+    this.stops += 1;
+    this.isCatchingUp = false;
   }
 
-  continue(): void {
+  continue(catchUp: CatchUp | null = null): void {
     if (!this.stopped) return;
     this.stopped = false;
+    if (catchUp !== null) return this.begin(catchUp);
     // In its order, and each in a turn of its own.
-    for (const run of this.waiting.splice(0)) this.time.after(0, () => this.take(run));
+    for (const { run, isTimer } of this.waiting.splice(0))
+      this.time.after(0, () => this.take(run, isTimer));
+  }
+
+  private begin({ first, turnMs }: CatchUp): void {
+    const isFirst = ({ isTimer }: Waiting): boolean => isTimer === (first === "timers");
+    const { waiting, stops } = this;
+    this.waiting = [...waiting.filter(isFirst), ...waiting.filter((one) => !isFirst(one))];
+    this.isCatchingUp = true;
+    const next = (): void => {
+      if (this.dead || this.stops !== stops) return;
+      const one = this.waiting.shift();
+      this.isCatchingUp = one !== undefined;
+      if (!one) return;
+      one.run();
+      this.time.after(turnMs, next);
+    };
+    this.time.after(0, next);
   }
 
   /** True time. */
   after(ms: number, run: () => void): Cancel {
     let isCancelled = false;
-    const cancel = this.time.after(ms, () => this.take(unlessCancelled));
+    const cancel = this.time.after(ms, () => this.take(unlessCancelled, true));
     const unlessCancelled = (): void => {
       if (!isCancelled) run();
     };
@@ -58,9 +89,9 @@ export class Life {
   }
 
   /** Now, or once it goes on. */
-  take(run: () => void): void {
+  take(run: () => void, isTimer = false): void {
     if (this.dead) return;
-    if (this.stopped) this.waiting.push(run);
+    if (this.stopped || this.isCatchingUp) this.waiting.push({ run, isTimer });
     else run();
   }
 }

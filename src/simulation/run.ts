@@ -58,7 +58,7 @@ class Course {
     const touches = kind.touches(world, target);
     const happened = log.begin(fault, target, touches, world.nowMs);
     world.watch({ kind: "fault", name: fault, target, on: true });
-    const end = kind.begin(world, target, world.random.fork(`fault ${index}`));
+    const end = kind.begin(world, target, world.random.fork(`fault ${step.draw ?? index}`));
     const over = (): void => {
       happened.toMs = world.nowMs;
       world.watch({ kind: "fault", name: fault, target, on: false });

@@ -8,6 +8,8 @@ export type ScenarioStep = {
   /** Name of the fault. */
   readonly fault: string;
   readonly target: string;
+  /** Which stream of chance it draws from; else that of its place in the list. */
+  readonly draw?: number;
 };
 
 export type Scenario = {

@@ -86,7 +86,14 @@ test("it ends within its runs, and when it is told to", async () => {
   assert.is(bounded.runs, 7);
   assert.ok(bothAtOnce(bounded.scenario), "what is left still fails");
   const ended = await shrink(history(), violation, options(bothAtOnce, { isOver: () => true }));
-  assert.equal([ended.runs, ended.scenario], [0, history()]);
+  assert.equal([ended.runs, ended.scenario.steps.length], [0, history().steps.length]);
+});
+
+test("each step that is left draws as it drew before", async () => {
+  const { scenario } = await shrink(history(), violation, options(bothAtOnce));
+  for (const { draw, fault } of scenario.steps) {
+    assert.is(history().steps[draw ?? -1]?.fault, fault);
+  }
 });
 
 test("no step is moved past the end of the run", async () => {

@@ -167,7 +167,9 @@ export async function shrink(
   violation: Violation,
   options: ShrinkOptions,
 ): Promise<Shrunk> {
-  const shrinker = new Shrinker(scenario, violation, options);
+  // Each step keeps its own stream of chance, whatever is left out before it.
+  const steps = scenario.steps.map((step, index) => ({ ...step, draw: step.draw ?? index }));
+  const shrinker = new Shrinker({ ...scenario, steps }, violation, options);
   for (let before = ""; before !== sizeOf(shrinker.scenario) && !shrinker.isOver; ) {
     before = sizeOf(shrinker.scenario);
     await shrinker.cutOff();

@@ -6,14 +6,25 @@ import type { WatchdogOpened } from "../device/watchdog.ts";
 import type { Life, Machine } from "./machine.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
+/** One that is about to be fed, by an agent that has found that it may. */
+export type Feeding = {
+  /** Until it would reset. */
+  readonly leftMs: number;
+  /** The feeding comes to the device. */
+  readonly land: () => void;
+};
+
 export class SimulatedWatchdog {
   /** How much later than its time-out it resets; what is left of its whole time is the most. */
   lateMs = 0;
+  /** True: whoever is asked lets it land later. Not asked when the device is opened. */
+  delays: ((feeding: Feeding) => boolean) | null = null;
   private readonly time: VirtualTime;
   private readonly machine: Machine;
   private readonly onLapse: () => void;
-  private isArmed = false;
+  private armed = false;
   private feedings = 0;
+  private lapseMs = 0;
 
   constructor(time: VirtualTime, machine: Machine, onLapse: () => void) {
     this.time = time;
@@ -21,15 +32,24 @@ export class SimulatedWatchdog {
     this.onLapse = onLapse;
   }
 
+  get isArmed(): boolean {
+    return this.armed;
+  }
+
   /** As its device is opened, which feeds it. */
   open(path: string, limitMs: number, life: Life): WatchdogOpened {
     const feed = (): null => {
-      if (life.isAlive) this.fed(limitMs);
+      if (!life.isAlive) return null;
+      const land = (): void => {
+        if (this.armed) this.fed(limitMs);
+      };
+      const leftMs = this.lapseMs - this.time.nowMs;
+      if (!this.delays?.({ leftMs, land })) this.fed(limitMs);
       return null;
     };
-    feed();
+    if (life.isAlive) this.fed(limitMs);
     const disarm = (): null => {
-      this.isArmed = false;
+      this.armed = false;
       return null;
     };
     const watchdog = {
@@ -44,14 +64,15 @@ export class SimulatedWatchdog {
 
   /** With its machine's power. */
   off(): void {
-    this.isArmed = false;
+    this.armed = false;
   }
 
   private fed(limitMs: number): void {
-    this.isArmed = true;
+    this.armed = true;
     const feeding = ++this.feedings;
-    this.time.after(limitMs / this.machine.rate + this.lateMs, () => {
-      if (this.isArmed && this.feedings === feeding) this.onLapse();
+    this.lapseMs = this.time.nowMs + limitMs / this.machine.rate + this.lateMs;
+    this.time.at(this.lapseMs, () => {
+      if (this.armed && this.feedings === feeding) this.onLapse();
     });
   }
 }

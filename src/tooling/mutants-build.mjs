@@ -12,7 +12,8 @@ import { commonOptions } from "./esbuild-options.mjs";
 /** The source with the text put in place of the other one. */
 export function edited(source, { file, find, put }) {
   const times = source.split(find).length - 1;
-  if (times !== 1) throw new Error(`${file}: this text is there ${times} times, not once:\n${find}`);
+  if (times !== 1)
+    throw new Error(`${file}: this text is there ${times} times, not once:\n${find}`);
   if (find === put) throw new Error(`${file}: the text is replaced by itself:\n${find}`);
   return source.replace(find, () => put);
 }

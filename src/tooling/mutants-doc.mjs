@@ -29,7 +29,9 @@ function rowOf({ name, breaks, setups, faults }, by) {
 export function docText(mutants, caught) {
   const parts = [...new Set(mutants.map(({ part }) => part))];
   const tables = parts.map((part) => {
-    const rows = mutants.filter((one) => one.part === part).map((one) => rowOf(one, caught[one.name]));
+    const rows = mutants
+      .filter((one) => one.part === part)
+      .map((one) => rowOf(one, caught[one.name]));
     const title = `## ${part[0].toUpperCase()}${part.slice(1)}\n\n`;
     return `${title}| mistake | rule that it breaks | caught by | after | set-ups; faults |\n|---|---|---|---|---|\n${rows.join("")}`;
   });

@@ -70,7 +70,13 @@ export const leaseMutants = [
   {
     name: "failed stop believed",
     breaks: "a service is stopped when its hook says so, and not before",
-    edits: [edit("core/step/role.ts", "if (ok) return serviceStopped(state);", "if (!ok) return serviceStopped(state);\n  if (ok) return serviceStopped(state);")],
+    edits: [
+      edit(
+        "core/step/role.ts",
+        "if (ok) return serviceStopped(state);",
+        "if (!ok) return serviceStopped(state);\n  if (ok) return serviceStopped(state);",
+      ),
+    ],
     setups: ["pair"],
     faults: ["stop-fails", "sites-cut"],
   },
@@ -78,17 +84,14 @@ export const leaseMutants = [
     name: "takeover wait of half the lease",
     breaks: "takeover wait >= (1+rho) ((lease + 2 watchdog)/(1-rho) + late write)",
     edits: [
-      edit("core/base/lease-timing.ts", "(leaseMs + 2 * watchdogMs) / (1 - r) + lateWriteMs", "leaseMs / 2"),
+      edit(
+        "core/base/lease-timing.ts",
+        "(leaseMs + 2 * watchdogMs) / (1 - r) + lateWriteMs",
+        "leaseMs / 2",
+      ),
     ],
     setups: ["pair"],
     faults: cuts,
-  },
-  {
-    name: "watchdog counted once",
-    breaks: "an owner may stall between its check and the feeding",
-    edits: [edit("core/base/lease-timing.ts", "(leaseMs + 2 * watchdogMs)", "(leaseMs + watchdogMs)")],
-    setups: ["pair"],
-    faults: ["stop-fails", "watchdog-late", "sites-cut", "clock-drift"],
   },
   {
     name: "wait not begun anew by a beat",
@@ -107,8 +110,8 @@ export const leaseMutants = [
     name: "no guard",
     breaks: "a standby takes over only from an owner that goes by the lease",
     edits: [edit(standby, "met: hosts.length > 0 && unguarded.length === 0", "met: true")],
+    scenarios: ["alone-and-cut-off"],
     setups: ["pair"],
-    faults: ["power-cut", "sites-cut", "way-cut"],
   },
   {
     name: "guard of a former run of the standby",
@@ -120,63 +123,47 @@ export const leaseMutants = [
         "const proves =\n    echo !== null &&",
       ),
     ],
-    setups: ["pair"],
-    faults: ["agent-kill", "sites-cut", "power-cut", "way-cut"],
+    scenarios: ["renounced-unheard"],
+    setups: ["pair-data"],
   },
   {
     name: "guard of before the renouncing",
     breaks: "after renouncing a guard counts only by a later echo",
     edits: [
-      edit(standby, "const floorSerial = on ? waiting.floorSerial : state.serial;", "const { floorSerial } = waiting;"),
+      edit(
+        standby,
+        "const floorSerial = on ? waiting.floorSerial : state.serial;",
+        "const { floorSerial } = waiting;",
+      ),
       edit(standby, "const guards = on ? waiting.guards : {};", "const { guards } = waiting;"),
     ],
     setups: ["pair-data"],
-    faults: ["array-silent", "sites-cut"],
-  },
-  {
-    name: "echo while closing",
-    breaks: "who has decided to take over grants nothing",
-    edits: [
-      edit(standby, "|| !state.selfEnabled || state.takeover) return false;", "|| !state.selfEnabled) return false;"),
-      edit(standby, '!state.beacon && state.role === "standby" && lockHeld(state)', "!state.beacon && lockHeld(state)"),
-      edit(lease, "    !closing &&\n", ""),
-    ],
-    setups: ["pair"],
-    faults: ["sites-cut", "way-cut", "link-cut"],
+    scenarios: ["renounced-and-cut-off"],
   },
   {
     name: "stale gate: active without a grant",
     breaks: "after a start the owner of the term waits for a grant to this start",
-    edits: [edit("core/step/role.ts", "return leased && hasLocalRight(state)", "return hasLocalRight(state)")],
+    edits: [
+      edit(
+        "core/step/role.ts",
+        "return leased && hasLocalRight(state)",
+        "return hasLocalRight(state)",
+      ),
+    ],
     setups: ["pair"],
     faults: ["sites-cut", "power-cut"],
   },
   {
-    name: "active in spite of a higher term",
+    name: "started under the term of another site",
     breaks: "the owner of the highest term alone may be active",
     edits: [
-      edit("core/decision.ts", 'case "active":\n      if (!ownsTerm) return stopped;', 'case "active":'),
-      edit(lease, "if (!ownsTerm(state) || !hasLocalRight(state)) return true;", "if (!hasLocalRight(state)) return true;"),
-      edit(lease, "return ownsTerm(state) && (state.lease.solo ||", "return (state.lease.solo ||"),
+      edit(
+        "core/decision.ts",
+        'case "starting":\n      if (!ownsTerm) return stopped;',
+        'case "starting":',
+      ),
     ],
-    setups: ["pair", "pair-operator"],
-    faults: ["takeover-lost", "stop-fails", "sites-cut", "takeover"],
-  },
-  {
-    name: "data of any state taken over",
-    breaks: "no takeover by itself where the data could not be taken over",
-    edits: [edit(standby, 'id: "data", met: data === null,', 'id: "data", met: true,')],
-    setups: ["pair-data"],
-    faults: ["data-split", "data-copying", "site-gone", "sites-cut"],
-  },
-  {
-    name: "who left in order is taken over from",
-    breaks: "what was planned is no failure",
-    edits: [
-      edit(standby, "const met = left.length === 0;", "const met = true;"),
-      edit("core/step/judge.ts", 'return "leaving";', 'return "running";'),
-    ],
-    setups: ["pair"],
-    faults: ["agent-leave", "agent-kill"],
+    setups: ["pair-operator"],
+    faults: ["takeover-lost"],
   },
 ];

@@ -11,32 +11,36 @@ export const siteMutants = [
   {
     name: "a second decider grants",
     breaks: "of several hosts one decides, and only its echoes are grants",
-    edits: [edit(standby, 'state.role === "standby" && lockHeld(state)', 'state.role === "standby"')],
+    edits: [
+      edit(standby, 'state.role === "standby" && lockHeld(state)', 'state.role === "standby"'),
+    ],
     setups: ["four"],
     faults: ["reads-stale", "host-cut", "link-cut", "line-cut"],
   },
   {
     name: "lock claimed beside a living claim",
     breaks: "another host claims only when the old claim stood still",
-    edits: [edit(lock, "claims && state.clocks.shortMs - seenMs <", "claims && state.clocks.shortMs < 0 && seenMs <")],
+    edits: [
+      edit(
+        lock,
+        "claims && state.clocks.shortMs - seenMs <",
+        "claims && state.clocks.shortMs < 0 && seenMs <",
+      ),
+    ],
     setups: ["four-local"],
   },
   {
     name: "lock without an end",
     breaks: "a lock holds for its time from the last write that a clean look followed",
-    edits: [edit(lock, '=== "held" && state.clocks.longMs - anchorMs < state.config.timing.lockMs', '=== "held" && Number.isFinite(anchorMs)')],
-    setups: ["four-local"],
-    faults: ["io-hang", "write-hang", "agent-stop"],
-  },
-  {
-    name: "look of before the claim",
-    breaks: "a claim is written first, and the slots are read after",
     edits: [
-      edit(lock, 'if (phase === "free" || input.afterSerial < claimSerial)', 'if (phase === "free" || claimSerial < 0n)'),
-      edit(lock, "const anchorMs = issuedAtMs(looked, input.afterSerial);", "const anchorMs = state.clocks.longMs as number | null;"),
+      edit(
+        lock,
+        '=== "held" && state.clocks.longMs - anchorMs < state.config.timing.lockMs',
+        '=== "held" && Number.isFinite(anchorMs)',
+      ),
     ],
     setups: ["four-local"],
-    faults: ["agent-kill", "io-hang", "io-slow", "power-cut"],
+    faults: ["io-hang", "write-hang", "agent-stop"],
   },
   {
     name: "claim of another host not looked at",
@@ -47,30 +51,54 @@ export const siteMutants = [
   {
     name: "next holder does not wait for watchdogs",
     breaks: "within a site the next holder waits for the lock and two watchdogs",
-    edits: [edit(lock, "takeover.local ? localTakeoverWaitMs(timing) : lockWaitMs(timing)", "takeover.local ? timing.intervalMs * 2 : lockWaitMs(timing)")],
+    edits: [
+      edit(
+        lock,
+        "takeover.local ? localTakeoverWaitMs(timing) : lockWaitMs(timing)",
+        "takeover.local ? timing.intervalMs * 2 : lockWaitMs(timing)",
+      ),
+    ],
     setups: ["four-local"],
-    faults: ["agent-kill", "agent-stop", "io-hang"],
+    scenarios: ["holder-that-cannot-stop"],
   },
   {
     name: "served without the site's lock",
     breaks: "within a site the service belongs to the holder of the lock",
-    edits: [edit("core/step/lease.ts", "return !state.config.takeover.local || lockHeld(state);", "return !state.config.takeover.local || !lockHeld(state) || true;")],
+    edits: [
+      edit(
+        "core/step/lease.ts",
+        "return !state.config.takeover.local || lockHeld(state);",
+        "return !state.config.takeover.local || !lockHeld(state) || true;",
+      ),
+    ],
     setups: ["four-local"],
     faults: cuts,
   },
   {
     name: "taken over without the witness",
     breaks: "the standby needs the witness's grant too",
-    edits: [edit(standby, 'if (state.config.policy === "witness") needed.push(', 'if (state.config.policy === "booth") needed.push(')],
+    edits: [
+      edit(
+        standby,
+        'if (state.config.policy === "witness") needed.push(',
+        'if (state.config.policy === "booth") needed.push(',
+      ),
+    ],
     setups: ["pair-witness"],
     faults: cuts,
   },
   {
     name: "the witness grants the owner after all",
     breaks: "a witness that granted takeover never grants the owner in that term",
-    edits: [edit(standby, "return !state.isBlank && state.granted.term !== state.term;", "return !state.isBlank;")],
+    edits: [
+      edit(
+        standby,
+        "return !state.isBlank && state.granted.term !== state.term;",
+        "return !state.isBlank;",
+      ),
+    ],
     setups: ["pair-witness"],
-    faults: ["sites-cut", "way-cut", "link-cut"],
+    scenarios: ["witness-hears-late"],
   },
   {
     name: "the witness does not wait",
@@ -80,38 +108,42 @@ export const siteMutants = [
     faults: cuts,
   },
   {
-    name: "forgetful witness",
-    breaks: "a witness without its memory does nothing before it is armed again",
-    edits: [edit("core/step/begin.ts", 'role === "witness" && (setup.blank ?? setup.term === null)', 'role === "witness" && false')],
-    setups: ["pair-witness"],
-    faults: ["sites-cut", "way-cut", "power-cut"],
-  },
-  {
     name: "grant told before it is durable",
     breaks: "a witness stores its grant before it tells it",
-    edits: [edit(witness, "granted.term !== 0n && grantStored === granted.term ?", "granted.term !== 0n ?")],
+    edits: [
+      edit(
+        witness,
+        "granted.term !== 0n && grantStored === granted.term ?",
+        "granted.term !== 0n ?",
+      ),
+    ],
     setups: ["pair-witness"],
-    faults: ["disk-full", "power-cut", "site-gone"],
-  },
-  {
-    name: "an old grant of the witness used",
-    breaks: "a grant is of use only while it is asked for",
-    edits: [edit(standby, "    echo.serial >= state.waiting.claimSerial;", "    echo.serial >= 0n;")],
-    setups: ["pair-witness"],
-    faults: ["sites-cut", "way-cut", "link-cut"],
+    scenarios: ["witness-disk-full"],
   },
   {
     name: "no wait after a claim on the volume",
     breaks: "a standby takes over a whole wait after its claim was durable",
-    edits: [edit(standby, 'return { id: "witness", met: leftMs <= 0, say };\n}\n\nfunction neededOf', 'return { id: "witness", met: true, say };\n}\n\nfunction neededOf')],
+    edits: [
+      edit(
+        standby,
+        'return { id: "witness", met: leftMs <= 0, say };\n}\n\nfunction neededOf',
+        'return { id: "witness", met: true, say };\n}\n\nfunction neededOf',
+      ),
+    ],
     setups: ["pair-volumes"],
-    faults: ["sites-cut", "witness-cut", "site-isolated"],
+    scenarios: ["claim-that-never-lands"],
   },
   {
     name: "owner renews in spite of a claim",
     breaks: "an owner renews by a read that shows no claim",
-    edits: [edit(volume, "if (possibleHolders(state).some((peer) => mayClaim(state, peer, mirror))) return state;", "")],
+    edits: [
+      edit(
+        volume,
+        "if (possibleHolders(state).some((peer) => mayClaim(state, peer, mirror))) return state;",
+        "",
+      ),
+    ],
     setups: ["pair-volumes"],
-    faults: ["sites-cut", "witness-cut", "site-isolated"],
+    scenarios: ["third-volume-not-watched"],
   },
 ];

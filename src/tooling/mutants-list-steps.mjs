@@ -9,101 +9,128 @@ export const stepMutants = [
   {
     name: "a term that falls",
     breaks: "no term falls",
-    edits: [edit("core/step/term.ts", "if (term <= state.term) return null;", "if (term === state.term) return null;")],
+    edits: [
+      edit(
+        "core/step/term.ts",
+        "if (term <= state.term) return null;",
+        "if (term === state.term) return null;",
+      ),
+    ],
     setups: ["pair"],
     faults: ["power-cut"],
   },
   {
-    name: "the terms on the volumes not read at a start",
-    breaks: "a start goes on from the highest term of memory and volumes",
-    edits: [edit("agent/gather.ts", "if (gathered.term === null || record.term > gathered.term) gathered.term = record.term;", "")],
-    setups: ["pair-operator", "pair"],
-    faults: ["takeover-lost", "sites-cut"],
-  },
-  {
     name: "published before it is stored",
     breaks: "a term is stored on the local disk before anything is done in it",
-    edits: [edit(takeover, "storing\" || input.durable.term !== takeover.term) return nothing(state);\n  if (!input.ok) {", "storing\" || input.durable.term !== takeover.term) return nothing(state);\n  if (takeover.term < 0n) {")],
+    edits: [
+      edit(
+        takeover,
+        'storing" || input.durable.term !== takeover.term) return nothing(state);\n  if (!input.ok) {',
+        'storing" || input.durable.term !== takeover.term) return nothing(state);\n  if (takeover.term < 0n) {',
+      ),
+    ],
     setups: ["pair"],
     faults: ["disk-full", "power-cut"],
   },
   {
     name: "acted in before it is published",
     breaks: "a term is durable on a volume of its site before it is acted in",
-    edits: [edit(takeover, "onVolume(next) || needsLock(next)", "needsLock(next) && !onVolume(next)")],
+    edits: [
+      edit(takeover, "onVolume(next) || needsLock(next)", "needsLock(next) && !onVolume(next)"),
+    ],
     setups: ["pair"],
     faults: ["power-cut", "write-hang"],
   },
   {
-    name: "taken over without a look after the record",
-    breaks: "a takeover goes on only after a clean look that follows its record",
-    edits: [edit(takeover, "const held = lockHeld(state) && state.lock.confirmedSerial >= takeover.serial;", "const held = true;"), edit(takeover, '!== "locking" || input.afterSerial < takeover.serial) return', '!== "locking") return')],
-    setups: ["four"],
-    faults: ["takeover", "write-hang", "io-slow", "site-gone"],
-  },
-  {
     name: "operator's takeover does not wait",
     breaks: "an operator's word moves nothing sooner than the lease allows",
-    edits: [edit(takeover, "if (leftMs <= 0) return takeData(state);", "if (leftMs !== 0) return takeData(state);")],
+    edits: [
+      edit(
+        takeover,
+        "if (leftMs <= 0) return takeData(state);",
+        "if (leftMs !== 0) return takeData(state);",
+      ),
+    ],
     setups: ["pair"],
     faults: ["takeover", "sites-cut"],
   },
   {
-    name: "operator's takeover of a living site",
-    breaks: "no takeover beside a host that beats",
-    edits: [edit("core/decision.ts", "if (alive.length > 0) {", "if (alive.length > 99) {")],
-    setups: ["pair", "four"],
-    faults: ["takeover"],
-  },
-  {
     name: "service started before the data is taken",
     breaks: "the data pairs are taken over and verified before the service hook",
-    edits: [edit(takeover, "if (config.dataGroups.length === 0) return runService(state);", "if (config.dataGroups.length >= 0) return runService(state);")],
+    edits: [
+      edit(
+        takeover,
+        "if (config.dataGroups.length === 0) return runService(state);",
+        "if (config.dataGroups.length >= 0) return runService(state);",
+      ),
+    ],
     setups: ["pair-data"],
     faults: ["power-cut"],
   },
   {
     name: "the array's word not heeded",
     breaks: "a service starts only on data that was found taken over",
-    edits: [edit(takeover, 'if (!input.ok) return stopped(state, input.detail, "data pairs failed");', "")],
+    edits: [
+      edit(
+        takeover,
+        'if (!input.ok) return stopped(state, input.detail, "data pairs failed");',
+        "",
+      ),
+    ],
     setups: ["pair-data"],
     faults: ["site-gone", "command-refused", "command-pretended"],
   },
   {
     name: "serving not stored before the start",
     breaks: "that a service may run is durable before it may",
-    edits: [edit("core/step/role.ts", "(!isArmed(state) || state.servingStored)", "(!isArmed(state) || state.serviceMayRun || true)")],
+    edits: [
+      edit(
+        "core/step/role.ts",
+        "(!isArmed(state) || state.servingStored)",
+        "(!isArmed(state) || state.serviceMayRun || true)",
+      ),
+    ],
     setups: ["pair"],
     faults: ["power-cut", "agent-kill"],
   },
   {
     name: "term given before the service is stopped",
     breaks: "a switch-over stops the service first",
-    edits: [edit(handover, 'if (handover.phase === "checking") {', 'if (handover.phase !== "storing") {')],
+    edits: [
+      edit(handover, 'if (handover.phase === "checking") {', 'if (handover.phase !== "storing") {'),
+    ],
     setups: ["pair"],
     faults: ["switchover"],
   },
   {
     name: "siblings still serve when the term is given",
     breaks: "every host of the giver stops before the term is given",
-    edits: [edit(handover, "return runningSiblings(state).length > 0 ? nothing(state) :", "return runningSiblings(state).length > 9 ? nothing(state) :")],
+    edits: [
+      edit(
+        handover,
+        "return runningSiblings(state).length > 0 ?",
+        "return runningSiblings(state).length > 9 ?",
+      ),
+      edit(
+        "core/step/takeover-begin.ts",
+        "return granted && allStandBy(state) ? go(state)",
+        "return granted ? go(state)",
+      ),
+    ],
     setups: ["four"],
-    faults: ["switchover"],
+    faults: ["switchover", "stop-slow", "stop-hangs"],
   },
   {
     name: "handover taken back",
     breaks: "what was given is not taken back by the giver alone",
     edits: [
-      edit(handover, "  if (state.nowMs < handover.deadlineMs) return nothing(state);\n  return end(", "  if (state.nowMs < handover.deadlineMs) return nothing(state);\n  const back = inTerm(state, nextTerm(term, state.ownSiteId));\n  if (back) return nothing({ ...back, handover: null, given: null, role: \"stopped\", lease: { ...back.lease, solo: true } });\n  return end("),
+      edit(
+        handover,
+        "  if (state.nowMs < handover.deadlineMs) return nothing(state);\n  return end(",
+        '  if (state.nowMs < handover.deadlineMs) return nothing(state);\n  const back = inTerm(state, nextTerm(term, state.ownSiteId));\n  if (back) return nothing({ ...back, handover: null, given: null, role: "stopped", lease: { ...back.lease, solo: true } });\n  return end(',
+      ),
     ],
     setups: ["pair"],
     faults: ["switchover", "sites-cut"],
-  },
-  {
-    name: "received before the giver stands by",
-    breaks: "a term that is given is served in once every host of the giver stands by",
-    edits: [edit("core/step/takeover-begin.ts", "return granted && allStandBy(state) ? go(state)", "return granted || !allStandBy(state) ? go(state)")],
-    setups: ["pair", "four"],
-    faults: ["switchover", "sites-cut", "stop-slow"],
   },
 ];

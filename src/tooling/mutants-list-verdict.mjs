@@ -7,46 +7,11 @@ const observation = "core/observation.ts";
 
 export const verdictMutants = [
   {
-    name: "row 5: an unfit observer judges",
-    breaks: "an observer's own trouble is not evidence",
-    edits: [edit(verdict, 'e.mirror !== "ok" && e.observer === "unfit"', "false")],
-    setups: ["pair", "four"],
-    faults: ["sites-cut", "agent-stall", "io-slow", "read-error"],
-  },
-  {
-    name: "row 2 taken for row 9",
-    breaks: "a lost network beside a live mirror is a network partition",
-    edits: [edit(verdict, 'row: "2",\n    verdict: "network', 'row: "9",\n    verdict: "network')],
-    setups: ["pair", "four"],
-    faults: ["way-cut"],
-  },
-  {
-    name: "row 7: pair state ignored",
-    breaks: "of a pair that is split or copying no silence tells",
-    edits: [edit(verdict, 'evidence.pair === "split" || evidence.pair === "copying"', "false")],
-    setups: ["pair"],
-    faults: ["pair-split", "pair-suspend", "line-cut", "sites-cut"],
-  },
-  {
     name: "a live network is not looked at",
     breaks: "one live path is life",
     edits: [edit(judge, '=== "ok" ? "ok" : "lost";', '=== "unseen" ? "ok" : "lost";')],
     setups: ["pair", "four"],
     faults: ["link-cut", "link-stall"],
-  },
-  {
-    name: "row 9 eligible without a grant",
-    breaks: "only an arbiter tells link from site",
-    edits: [edit(verdict, 'evidence.arbiter === "grant" ?', 'evidence.arbiter !== "deny" ?')],
-    setups: ["pair", "pair-operator"],
-    faults: ["sites-cut", "power-cut"],
-  },
-  {
-    name: "old pair states believed",
-    breaks: "an answer that is older than its limit is none",
-    edits: [edit(judge, "!view || isPairOld(state, mirror)", "!view")],
-    setups: ["pair"],
-    faults: ["array-silent", "sites-cut", "pair-split"],
   },
   {
     name: "silence without a margin",
@@ -56,13 +21,29 @@ export const verdictMutants = [
     faults: ["datagrams-lost", "lag-long", "agent-stall"],
   },
   {
-    name: "the gap of an observer counted as silence",
-    breaks: "after a gap of its own an observer begins anew",
+    name: "a margin four times as long",
+    breaks: "a failure is found within the bound that is printed",
     edits: [
-      edit(observation, "const gap = sinceMs > gapLimitMs(timing);", "const gap = sinceMs < 0;"),
-      edit(observation, "unchanged >= unchangedReadsMin &&", "unchanged >= 1 &&"),
+      edit(
+        observation,
+        "fromMs + marginMs(timing, watch.health)",
+        "fromMs + 4 * marginMs(timing, watch.health)",
+      ),
     ],
-    setups: ["pair", "pair-no-network"],
-    faults: ["agent-stop", "machine-suspend", "agent-stall"],
+    setups: ["pair"],
+    faults: ["agent-kill", "power-cut"],
+  },
+  {
+    name: "a verdict told again and again",
+    breaks: "each change is told once",
+    edits: [
+      edit(
+        judge,
+        "if (was && was.row === verdict.row && was.action === verdict.action) return peer;",
+        'if (was && was.row === verdict.row && was.row === "1") return peer;',
+      ),
+    ],
+    setups: ["pair"],
+    faults: ["agent-kill", "power-cut"],
   },
 ];

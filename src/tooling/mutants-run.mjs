@@ -47,10 +47,13 @@ function answerOf(bundle, tasks, limitMs) {
     child.stderr.on("data", (data) => {
       errors += data;
     });
-    child.on("close", (code) => {
+    child.on("close", (code, signal) => {
       clearTimeout(timer);
       if (isLate) return resolve({ fault: `no end within ${limitMs / 1000} s` });
-      if (code !== 0) return resolve({ fault: errors.trim().split("\n")[0] ?? `exit ${code}` });
+      if (code !== 0) {
+        const said = errors.trim().split("\n")[0];
+        return resolve({ fault: said || `ended by ${signal ?? `exit ${code}`}` });
+      }
       resolve({ found: JSON.parse(out) });
     });
     child.stdin.end(JSON.stringify(tasks));

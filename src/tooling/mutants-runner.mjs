@@ -21,7 +21,8 @@ process.on("unhandledRejection", keepThrown);
 function known(names, all, find, what) {
   return names?.map((name) => {
     const found = find(name);
-    if (!found) throw new Error(`no ${what} '${name}'; there is: ${all.map((one) => one.name).join(", ")}`);
+    if (!found)
+      throw new Error(`no ${what} '${name}'; there is: ${all.map((one) => one.name).join(", ")}`);
     return found;
   });
 }

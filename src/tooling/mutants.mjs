@@ -63,13 +63,24 @@ async function judge(mutant, index) {
   const seconds = (performance.now() - began) / 1000;
   const [found] = told.found ?? [];
   const by = found?.by ?? null;
-  return { mutant, seconds, fault: told.fault ?? "", ran: found?.ran ?? 0, by, violation: found?.violation ?? null };
+  return {
+    mutant,
+    seconds,
+    fault: told.fault ?? "",
+    ran: found?.ran ?? 0,
+    by,
+    violation: found?.violation ?? null,
+  };
 }
 
 const row = ([name, checker, after, seconds]) =>
   `${name.padEnd(46)} ${checker.padEnd(20)} ${after.padEnd(28)} ${seconds.padStart(6)}`;
 const afterText = ({ by, ran }) =>
-  by === null ? `survived ${ran}` : by.seed === undefined ? `kept: ${by.scenario}` : `seed ${by.seed}`;
+  by === null
+    ? `survived ${ran}`
+    : by.seed === undefined
+      ? `kept: ${by.scenario}`
+      : `seed ${by.seed}`;
 
 function tell(one) {
   const { mutant, violation, fault, seconds } = one;
@@ -108,12 +119,23 @@ const survivors = results.filter(({ by }) => by === null);
 if (values.json) {
   const shown = results.map(({ mutant, by, violation, seconds, ran, fault }) => {
     const { name, part, breaks } = mutant;
-    return { name, part, breaks, by, checker: violation?.checker ?? null, text: violation?.text ?? null, ran, seconds, fault };
+    return {
+      name,
+      part,
+      breaks,
+      by,
+      checker: violation?.checker ?? null,
+      text: violation?.text ?? null,
+      ran,
+      seconds,
+      fault,
+    };
   });
   const ok = survivors.length === 0 && doubtful.length === 0;
   console.log(JSON.stringify({ ok, mutants: shown, doubtful }));
 } else {
-  for (const { name, text } of doubtful) console.log(`caught without the mistake too: ${name}: ${text}`);
+  for (const { name, text } of doubtful)
+    console.log(`caught without the mistake too: ${name}: ${text}`);
   const names = survivors.map(({ mutant }) => mutant.name);
   console.log(
     survivors.length === 0
@@ -129,7 +151,9 @@ if (process.env.UPDATE_FIXTURES === "1") {
     if (by === null || doubted.has(mutant.name)) delete now[mutant.name];
     else now[mutant.name] = { checker: violation.checker, ...by };
   }
-  const ordered = Object.fromEntries(mutants.flatMap(({ name }) => (now[name] ? [[name, now[name]]] : [])));
+  const ordered = Object.fromEntries(
+    mutants.flatMap(({ name }) => (now[name] ? [[name, now[name]]] : [])),
+  );
   mkdirSync(path.dirname(caughtPath), { recursive: true });
   writeFileSync(caughtPath, `${JSON.stringify(ordered, null, 2)}\n`);
   writeFileSync("docs/mutants.md", docText(mutants, ordered));

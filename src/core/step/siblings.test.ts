@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { World } from "../../testing/core-world.ts";
+import { cutAll } from "../../testing/lease-world.ts";
 import { recordFlags, states } from "../sector/layout.ts";
 import type { Action } from "./state.ts";
 
@@ -65,6 +66,34 @@ test("a sibling that takes over is not taken for one that hands over: who serves
   assert.equal([state.role, state.servesHere], ["active", true]);
   assert.is(count(world, "osaka-2", "superseded"), 0, "its service was never stopped");
   assert.is(count(world, "osaka-1", "takeover"), 0);
+});
+
+test("hosts that are active only after another one are nobody's example: two do not follow each other", () => {
+  for (const beacons of [["osaka-2"], []]) {
+    const world = new World({ takeoverHook: true, beacons });
+    world.run(8000);
+    world.kill("tokyo-1", "tokyo-2");
+    world.run(20_000);
+    assert.is(world.takeover("osaka-1"), 0);
+    world.run(10_000);
+    // Its own site's other host is all that it hears of at first.
+    cutAll(world, true);
+    world.kill("osaka-1");
+    world.run(1000);
+    world.start("osaka-1");
+    world.start("tokyo-1");
+    world.start("tokyo-2");
+    world.run(4000);
+    cutAll(world, false);
+    world.run(20_000);
+    for (const agent of world.agents.values()) agent.forget();
+    world.run(60_000);
+    const { role, servesHere } = world.agent("osaka-1").state;
+    assert.equal([role, servesHere], ["active", true], `beacons ${beacons}`);
+    for (const name of ["osaka-1", "osaka-2"]) {
+      assert.equal(world.agent(name).texts("role"), [], `${name} keeps its role`);
+    }
+  }
 });
 
 test.run();

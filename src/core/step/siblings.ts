@@ -26,12 +26,21 @@ export function busySiblings(state: State): readonly string[] {
     .map(([name]) => name);
 }
 
+/**
+ * It is active by a service of its own. Whoever is active only after another one says that nothing
+ * runs there: it is nobody's example, or two would follow each other.
+ */
+const isExample = ({ role, flags }: Pick<Sibling, "role" | "flags">): boolean =>
+  role === roles.active && (flags & (recordFlags.quiesced | recordFlags.beacon)) === 0;
+
 /** A sibling that fell silent is not active any more for all that we know. */
 export function agedSiblings(state: State): State {
   if (!state.siblingActive) return state;
   const still = Object.values(state.siblings).some(
-    ({ role, term, seenMs }) =>
-      role === roles.active && term === state.term && state.nowMs - seenMs <= siblingLimitMs(state),
+    (sibling) =>
+      isExample(sibling) &&
+      sibling.term === state.term &&
+      state.nowMs - sibling.seenMs <= siblingLimitMs(state),
   );
   return still ? state : { ...state, siblingActive: false };
 }
@@ -90,7 +99,7 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
   const { config } = before;
   const volumes = config.mirrors.filter(({ writer }) => writer === config.self.site);
   const beats = advances >= Math.max(1, volumes.length);
-  const active = beats && role === roles.active && term === learnt.state.term;
+  const active = beats && isExample(sibling) && term === learnt.state.term;
   const siblingActive = active || learnt.state.siblingActive;
   if (siblingActive === learnt.state.siblingActive) return learnt;
   return { ...learnt, state: { ...learnt.state, siblingActive } };

@@ -3,8 +3,8 @@
  *
  * stall: where a host beat without a break, and it and all ways from it were left in peace for long
  * enough, whatever befell the observer's own processor earns no verdict but alive or "not fit"; what
- * befell its reads, none that is not alive but "not fit" and "not readable here". Rows that follow
- * from the host's own word (0, 0b, 0c) are left to it.
+ * befell its reads, none that is not alive but "not fit" and "not readable here", unless they showed
+ * an image of before. Rows that follow from the host's own word (0, 0b, 0c) are left to it.
  *
  * calm: where everything was left in peace for long enough, every observer judges every host alive.
  * That is looked at just before each fault begins, and at the end.
@@ -36,6 +36,9 @@ class FalseAlarm extends Judge {
 
   private readonly calmMs = this.longMs + unjudgedLimitMs(this.timing) / this.slow;
 
+  /** When an observer's reads last showed an image of before: that is silence, for all it can see. */
+  private readonly shownStaleMs = new Map<string, number>();
+
   private isInPeace(from: Host, observer: Host, ways: readonly Way[], nowMs: number): boolean {
     const sinceMs = nowMs - this.longMs;
     return (
@@ -59,6 +62,8 @@ class FalseAlarm extends Judge {
       .filter((touch) => touch.kind === "volume" && touch.host === observer.name);
     const readsWell = this.faults.isQuiet(own, nowMs - this.longMs, nowMs);
     if (!readsWell && (isAlive(row) || row === "6")) return;
+    if ((this.shownStaleMs.get(observer.name) ?? Number.NEGATIVE_INFINITY) > nowMs - this.longMs)
+      return;
     this.report(
       `${observer.name} says row ${row} of ${name}, which was in peace with all its ways for ${Math.round(this.longMs)} ms`,
     );
@@ -106,10 +111,23 @@ class FalseAlarm extends Judge {
     }
   }
 
+  private isStale(host: string, mirror: string): boolean {
+    const svol = this.world.config.mirrors.find(({ name }) => name === mirror)?.svol ?? "";
+    return (this.world.host(host).machine.ports.get(svol)?.staleImage ?? null) !== null;
+  }
+
   watch(watched: Watched, nowMs: number): void {
     this.peace.watch(watched, nowMs);
     if (this.beats.watch(watched, nowMs) && "host" in watched) this.stalled(watched.host, nowMs);
     switch (watched.kind) {
+      case "step":
+        if (
+          watched.input.kind === "mirror-read" &&
+          this.isStale(watched.host, watched.input.mirror)
+        ) {
+          this.shownStaleMs.set(watched.host, nowMs);
+        }
+        return;
       case "fault":
         if (watched.on) {
           this.calm(nowMs);

@@ -17,12 +17,7 @@ import { Beats, Peace, waysBetween } from "./ways.ts";
 export const linkTakeover: CheckerKind = {
   name: "link-takeover",
   words: "an agent takes over from a site that is heard",
-  cases: [
-    "agent takes over",
-    "agent takes over, owner beats",
-    "owner beats, no way in peace",
-    "owner serves, cut off",
-  ],
+  cases: ["agent takes over", "agent takes over, owner beats", "owner beats, no way in peace"],
   make(world, faults, report) {
     const applied: Counts = {};
     const peace = new Peace(world, faults);
@@ -53,7 +48,6 @@ export const linkTakeover: CheckerKind = {
         const owner = world.config.sites.find(({ id }) => id === ownerOf(before.term));
         const to = world.host(host);
         for (const from of world.hostsOf(owner?.name ?? "")) {
-          if (from.service.runs) count(applied, "owner serves, cut off");
           const word = after.peers.find((peer) => peer.host.name === from.name)?.word?.state;
           if (from.selfHost.beacon || word !== states.running) continue;
           const way = isHeard(from, to, nowMs);

@@ -183,6 +183,6 @@ class Writes extends Judge {
 export const writes: CheckerKind = {
   name: "writes",
   words: "an agent writes a block that is not its own",
-  cases: ["record", "echoes", "superblock", "record over the older copy"],
+  cases: ["record", "record over the older copy"],
   make: (world, faults, report) => new Writes(world, faults, report),
 };

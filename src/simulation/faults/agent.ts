@@ -1,8 +1,9 @@
 /** Faults of an agent's process, and what its unit does with it. */
 import { type End, type FaultKind, held } from "../fault.ts";
 import type { Host } from "../host.ts";
+import type { Random } from "../random.ts";
 import type { SimulatedWorld } from "../world.ts";
-import { allOf, repeated, wholeMs } from "./setting.ts";
+import { allOf, once, repeated, setFor, wholeMs } from "./setting.ts";
 import { hostTouch } from "./touch.ts";
 
 /** Not begun again by its unit before it is ended. */
@@ -30,6 +31,27 @@ const base = {
   lasts: true,
   touches: (_world: unknown, name: string) => hostTouch(name),
 } as const;
+
+/** Nobody else holds it. */
+const wrongKeyId = 0x0badcafe;
+
+/** Its key file is another one; it is begun anew with that, and once more at the end. */
+function wrongKey(world: SimulatedWorld, name: string, random: Random): End | null {
+  const one = world.host(name);
+  if (!one.agent) return null;
+  // At times the new key of a rotation that was begun at the wrong end: it reads all, and is not read.
+  const keyIds = random.chance(0.5) ? [wrongKeyId] : [wrongKeyId, ...one.keyIds];
+  const begunAnew = (): void => {
+    one.kill("another key");
+    if (!one.isHeldBack) one.startAgent();
+  };
+  const unset = setFor(one, "keyIds", keyIds);
+  begunAnew();
+  return once(() => {
+    unset();
+    begunAnew();
+  });
+}
 
 export const agentFaults: readonly FaultKind[] = [
   {
@@ -86,5 +108,27 @@ export const agentFaults: readonly FaultKind[] = [
     weight: 3,
     usualSeconds: [0.05, 1.5],
     begin: frozen,
+  },
+  {
+    ...base,
+    name: "agent-catch-up",
+    words: "an agent's event loop stands still, and then works off what waited, turn by turn",
+    weight: 3,
+    usualSeconds: [0.2, 12],
+    begin: (world, name, random) => {
+      const one = world.host(name);
+      const first = random.pick(["timers", "transfers"] as const);
+      const unset = setFor(one, "catchUp", { first, turnMs: wholeMs(random, 1, 15) });
+      const end = frozen(world, name);
+      if (!end) unset();
+      return end && allOf([end, unset]);
+    },
+  },
+  {
+    ...base,
+    name: "wrong-key",
+    words: "an agent is begun anew with another key, and with its own one at the end",
+    weight: 1,
+    begin: wrongKey,
   },
 ];

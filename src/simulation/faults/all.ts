@@ -4,11 +4,13 @@ import { agentFaults } from "./agent.ts";
 import { arrayFaults } from "./array.ts";
 import { commandFaults } from "./commands.ts";
 import { dataFaults } from "./data.ts";
+import { feedFaults } from "./feed.ts";
 import { linkFaults } from "./links.ts";
 import { machineFaults } from "./machine.ts";
 import { networkFaults } from "./network.ts";
 import { serviceFaults } from "./service.ts";
 import { siteFaults } from "./sites.ts";
+import { strangerFaults } from "./strangers.ts";
 import { switchFaults } from "./switches.ts";
 import { volumeFaults } from "./volume.ts";
 
@@ -17,8 +19,10 @@ export const faults: readonly FaultKind[] = [
   ...dataFaults,
   ...arrayFaults,
   ...volumeFaults,
+  ...strangerFaults,
   ...networkFaults,
   ...machineFaults,
+  ...feedFaults,
   ...agentFaults,
   ...serviceFaults,
   ...siteFaults,

@@ -4,6 +4,9 @@
  * rests on the operator's word that the other site is down (docs/safety.md, 5): there it is only
  * asked for when that site has no power, and gets none before the answer.
  */
+import { ownerOf } from "../../core/decision.ts";
+import { ownsTerm, possibleHolders } from "../../core/step/holders.ts";
+import { isAlive } from "../../core/verdict.ts";
 import type { End, FaultKind } from "../fault.ts";
 import type { Random } from "../random.ts";
 import type { SimulatedWorld } from "../world.ts";
@@ -69,6 +72,25 @@ function takeoverBySiblings(world: SimulatedWorld, site: string, random: Random)
   return done;
 }
 
+/**
+ * Where this host itself sees one of the site that serves beat, and that one does beat: then it is
+ * refused, by whatever policy, and moves nothing. Without a lease it is never asked for otherwise,
+ * nor by force: that would rest on an operator's word which is not true.
+ */
+function takeoverOfLiving(world: SimulatedWorld, host: string): End | null {
+  const one = world.host(host);
+  const { state } = one;
+  if (!one.isBeating || state?.role !== "standby" || state.beacon || ownsTerm(state)) return null;
+  const isSeen = possibleHolders(state).some(({ host: { name }, siteId, enabled, verdict }) => {
+    const other = world.host(name);
+    const owns = siteId === ownerOf(state.term) && other.state?.term === state.term;
+    return owns && other.isBeating && enabled && verdict !== null && isAlive(verdict.row);
+  });
+  if (!isSeen) return null;
+  askTakeover(world, one, {});
+  return done;
+}
+
 /** At a host that serves already, or at one that never can. */
 function takeoverInWrongRole(world: SimulatedWorld, random: Random): End | null {
   const able = servingSites(world);
@@ -106,6 +128,16 @@ export const commandFaults: readonly FaultKind[] = [
       askTakeover(world, world.host(host), {});
       return done;
     },
+  },
+  {
+    ...base,
+    name: "takeover-living",
+    words: "a host is told to take over from a site that it sees beat, without force: refused",
+    target: "host",
+    weight: 3,
+    // A refused command moves nothing.
+    touches: () => [],
+    begin: takeoverOfLiving,
   },
   {
     ...base,

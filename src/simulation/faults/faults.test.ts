@@ -4,16 +4,22 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { CoreEvent } from "../../core/base/event.ts";
 import type { Input } from "../../core/step/state.ts";
+import { decodeSector } from "../../core/sector/codec.ts";
+import { crcOffset, sectorBytes } from "../../core/sector/layout.ts";
+import { crc32c } from "../checksum.ts";
 import type { DiskPort } from "../disk-port.ts";
 import { type End, type FaultKind, targetsOf } from "../fault.ts";
 import { scenarioOf } from "../generate.ts";
 import type { Host } from "../host.ts";
+import { Life } from "../machine.ts";
 import type { Watched } from "../observation.ts";
 import { runScenario, warmUpMsOf } from "../run.ts";
 import { setupNamed, setups } from "../setups.ts";
+import { VirtualTime } from "../virtual-time.ts";
 import { SimulatedWorld } from "../world.ts";
 import { faultNamed, faults } from "./all.ts";
 import { forgeries } from "./datagrams.ts";
+import { strangers, unsound } from "./strangers.ts";
 
 /** A world in which all is well, and what was seen of it since. */
 class Scene {
@@ -105,6 +111,7 @@ function fingerprint({ config, hosts, pairs, manners, network }: SimulatedWorld)
   const ofHosts = [...hosts.values()].map((host) => [
     host.machine.isUp, host.machine.isSuspended, host.machine.rate, host.machine.wallSkewMs,
     host.isHeldDown, host.isHeldBack, host.isBeating, host.storeFault, host.watchdog.lateMs,
+    host.storeMs, host.keyIds, host.catchUp, host.watchdog.delays === null,
     host.service.startFails, host.service.stopFails, host.service.startMs, host.service.stopMs,
     host.state?.selfEnabled, host.state?.peers.map(({ enabled }) => enabled),
     Object.values(host.state?.paths ?? {}).map(({ name, enabled }) => [name, enabled]),
@@ -161,10 +168,20 @@ const mannerOf = (scene: Scene, site: string) => scene.world.manners.get(site);
 const east = ({ world }: Scene) => world.pair("east");
 const data = ({ world }: Scene) => world.pair("oradata");
 const eastPvol = "/dev/mirror/east-pvol";
-const readFailed = (scene: Scene, host: string): boolean =>
+const readFailed = (scene: Scene, host: string, name = "east"): boolean =>
   scene
     .inputs(host, "mirror-read")
-    .some(({ mirror, read }) => mirror === "east" && read.kind !== "good");
+    .some(({ mirror, read }) => mirror === name && read.kind !== "good");
+/** Whatever they are wrong in: each is refused for just that. */
+const allRejected = (scene: Scene): boolean =>
+  [
+    "foreign-cluster",
+    "foreign-volume",
+    "misplaced",
+    "wrong-site",
+    "forged",
+    "reserved-not-zero",
+  ].every((reason) => scene.rejected(reason));
 const told = (scene: Scene, ev: string, text: string): boolean =>
   scene.told.some(
     (event) =>
@@ -229,6 +246,16 @@ const rows: readonly Row[] = [
   row("cables-swapped", "pair", "tokyo-1", (scene) =>
     scene.lastedMs > 5000 && [...scene.host("tokyo-1").machine.ports].some(([path, port]) =>
       !path.includes(port.disk.name.replace(" ", "-")))),
+  row("volume-remapped", "pair", "tokyo-1", (scene) =>
+    scene.lastedMs > 5000 && readFailed(scene, "tokyo-1", "west") && [...scene.host("tokyo-1").machine.ports].some(([path, port]) =>
+      !path.includes(port.disk.name.replace(" ", "-")))),
+  row("strangers-pvol", "pair", "east", allRejected),
+  row("strangers-svol", "pair", "east", allRejected),
+  row("strangers-datagrams", "pair", "osaka-1", (scene) => allRejected(scene) && scene.rejected("wrong-host")),
+  row("old-blocks-pvol", "pair", "east", (scene) => scene.landed("east pvol", null) > 2 && scene.landed("east svol", null) > 2),
+  row("old-blocks-svol", "pair", "east", (scene) => scene.rejected("regression")),
+  row("replay-at-start", "pair", "osaka-1", (scene) =>
+    scene.did("agent", "osaka-1", "killed") && scene.did("agent", "osaka-1", "begins") && scene.rejected("replayed")),
   // Network
   row("way-cut", "pair", "tokyo>osaka", (scene) =>
     silent((each) => each.heard("osaka-1", "tokyo-1"))(scene) && scene.heard("tokyo-1", "osaka-1") > 0),
@@ -239,6 +266,8 @@ const rows: readonly Row[] = [
     scene.heard("nagoya-1", "tokyo-1") > 0),
   row("host-cut", "four", "tokyo-1", (scene) =>
     silent((each) => each.heard("osaka-1", "tokyo-1"))(scene) && scene.heard("osaka-1", "tokyo-2") > 0),
+  row("host-way-cut", "four", "tokyo-2", (scene) =>
+    silent((each) => each.heard("osaka-1", "tokyo-2"))(scene) && scene.heard("osaka-2", "tokyo-2") > 0),
   row("datagrams-lost", "pair", "tokyo>osaka", ({ world }) => world.network.way("tokyo", "osaka").lost > 0),
   row("datagrams-late", "pair", "tokyo>osaka", ({ world }) => world.network.way("tokyo", "osaka").delayMs >= 50),
   row("datagrams-twice", "pair", "tokyo>osaka", (scene) => scene.rejected("replayed")),
@@ -270,6 +299,15 @@ const rows: readonly Row[] = [
   }),
   row("disk-full", "pair", "tokyo-1", (scene) => scene.host("tokyo-1").storeFault === "fails"),
   row("disk-hung", "pair", "tokyo-1", (scene) => scene.host("tokyo-1").storeFault === "hangs"),
+  row("disk-slow", "pair", "tokyo-1", (scene) => {
+    // What it begins to store it has stored only later.
+    if (scene.lastedMs < 200) scene.host("tokyo-1").kill();
+    const at = (what: string): number => scene.seen.findIndex((each) => each.kind === "agent" && each.what === what);
+    return at("begins") > at("killed") && scene.host("tokyo-1").storeMs >= 20;
+  }),
+  row("memory-lost", "pair-witness", "nagoya-1", (scene) => scene.did("machine", "nagoya-1", "off", "disk replaced")),
+  row("feed-stall", "pair", "tokyo-1", (scene) => scene.did("agent", "tokyo-1", "stopped") && scene.did("machine", "tokyo-1", "resets", "watchdog")),
+  row("feed-stall-last", "pair", "tokyo-1", (scene) => scene.did("agent", "tokyo-1", "stopped") && scene.did("machine", "tokyo-1", "resets", "watchdog")),
   // Agents and services
   row("agent-kill", "pair", "osaka-1", (scene) => scene.did("agent", "osaka-1", "killed") && scene.lastedMs > 5000 && !scene.host("osaka-1").agent),
   row("agent-crash-loop", "pair", "osaka-1", (scene) =>
@@ -277,6 +315,9 @@ const rows: readonly Row[] = [
   row("agent-leave", "pair", "osaka-1", (scene) => scene.did("agent", "osaka-1", "left")),
   row("agent-stop", "pair", "osaka-1", (scene) => scene.lastedMs > 3000 && scene.host("osaka-1").isAgentStopped),
   row("agent-stall", "pair", "osaka-1", (scene) => scene.host("osaka-1").isAgentStopped),
+  row("agent-catch-up", "pair", "osaka-1", (scene) => scene.host("osaka-1").isAgentStopped && scene.host("osaka-1").catchUp !== null),
+  row("wrong-key", "pair", "osaka-1", (scene) => scene.did("agent", "osaka-1", "killed", "another key") && (
+    scene.rejected("unknown-key") || scene.did("agent", "osaka-1", "refused", "key"))),
   row("start-fails", "pair", "tokyo-1", (scene) => scene.host("tokyo-1").service.startFails),
   row("start-slow", "pair", "tokyo-1", (scene) => scene.host("tokyo-1").service.startMs >= 2000),
   row("stop-fails", "pair", "tokyo-1", (scene) => scene.host("tokyo-1").service.stopFails),
@@ -295,6 +336,8 @@ const rows: readonly Row[] = [
   row("witness-cut", "pair-volumes", "volumes", (scene) => scene.port("tokyo-1", "/dev/mirror/third-b-svol").readError === "EIO"),
   // Operators
   row("takeover", "pair", "osaka-1", (scene) => scene.commanded("takeover --yes")),
+  ...["pair", "pair-operator"].map((setup) => row("takeover-living", setup, "osaka-1", (scene) => scene.seen.some((each) =>
+    each.kind === "command" && each.code === 107) && scene.host("tokyo-1").service.runs)),
   row("takeover-force", "pair", "osaka-1", (scene) => scene.commanded("takeover --force --yes")),
   moving("takeover-lost", "pair-operator", "tokyo", (scene) => scene.host("osaka-1").service.runs),
   moving("takeover-lost", "pair", "tokyo", (scene) => scene.host("osaka-1").service.runs),
@@ -310,6 +353,12 @@ const rows: readonly Row[] = [
   row("host-off", "pair", "osaka-1", (scene) => scene.commanded("disable host osaka-1")),
   row("mirror-removed", "pair", "east", (scene) =>
     !scene.world.isInstalled("osaka-1", "east") && !scene.world.isInstalled("tokyo-1", "east")),
+  row("mirror-removed", "pair-two-mirrors", "east-2", (scene) =>
+    !scene.world.isInstalled("osaka-1", "east-2") && !scene.world.isInstalled("tokyo-1", "east-2")),
+  row("mirror-removed-force", "pair-no-network", "east", (scene) => scene.commanded("deinstall east --force") &&
+    !scene.world.isInstalled("osaka-1", "east") && !scene.world.isInstalled("tokyo-1", "east")),
+  row("mirror-removed-here", "pair", "osaka-1:east", (scene) =>
+    !scene.world.isInstalled("osaka-1", "east") && scene.world.isInstalled("tokyo-1", "east")),
 ]; // biome-ignore format: a table
 
 const kindOf = (name: string): FaultKind => {
@@ -406,6 +455,88 @@ test("a write that hung lands after the death of who gave it", async () => {
   end?.();
   assert.ok(scene.landed("east pvol", "tokyo-1") > before);
   assert.is(scene.host("tokyo-1").agent, null);
+});
+
+test("a witness comes back without its memory, and so does a host while no other site is active", async () => {
+  for (const [setup, name, isLost] of [
+    ["pair-witness", "nagoya-1", true],
+    ["pair", "osaka-1", false],
+    ["pair", "tokyo-1", true],
+  ] as const) {
+    const scene = new Scene(setup);
+    const { world } = scene;
+    await world.run(warmUpMsOf(world.config) + 10_000);
+    const { incarnation, term } = scene.host(name).memory;
+    const end = kindOf("memory-lost").begin(world, name, world.random.fork("fault"));
+    end?.();
+    assert.is(scene.host(name).memory.term === null, isLost, name);
+    assert.ok(await scene.until(60_000, () => scene.host(name).isBeating));
+    await world.run(2000);
+    // Both are found again on its volume; a witness has none.
+    if (setup === "pair") assert.is(scene.host(name).memory.term, term, name);
+    if (setup === "pair") assert.ok(scene.host(name).memory.incarnation > incarnation, name);
+  }
+});
+
+test("the last feeding comes late: the reset follows two watchdog times after the lease at most", async () => {
+  const scene = new Scene("pair");
+  const { world } = scene;
+  const { timing } = world.config;
+  await world.run(warmUpMsOf(world.config));
+  const host = scene.host("tokyo-1");
+  kindOf("feed-stall-last").begin(world, "tokyo-1", world.random.fork("fault"));
+  const fromMs = world.nowMs;
+  assert.ok(await scene.until(60_000, () => scene.did("machine", "tokyo-1", "resets", "watchdog")));
+  const lastedMs = world.nowMs - fromMs;
+  assert.ok(!host.service.runs);
+  const once = timing.leaseMs + timing.watchdogMs;
+  assert.ok(lastedMs < once + timing.watchdogMs, `${lastedMs}`);
+  assert.ok(lastedMs > timing.leaseMs, `${lastedMs}`);
+});
+
+test("what waited is worked off turn by turn, one kind before the other, and nothing overtakes it", async () => {
+  for (const [first, wanted] of [
+    ["timers", "t1 t2 i1 i2 new"],
+    ["transfers", "i1 i2 t1 t2 new"],
+    [null, "t1 i1 t2 i2 new"],
+  ] as const) {
+    const time = new VirtualTime();
+    const life = new Life(time);
+    const done: string[] = [];
+    const timer = (ms: number, name: string): void => void life.after(ms, () => done.push(name));
+    const transfer = (ms: number, name: string): void =>
+      void time.after(ms, () => life.take(() => done.push(name)));
+    life.stop();
+    timer(1, "t1");
+    transfer(2, "i1");
+    timer(3, "t2");
+    transfer(4, "i2");
+    await time.run(10);
+    life.continue(first && { first, turnMs: 5 });
+    transfer(1, "new");
+    await time.run(100);
+    assert.is(done.join(" "), wanted);
+  }
+});
+
+test("strange records differ from real ones in one thing each, and are whole", async () => {
+  const { world } = new Scene("pair");
+  await world.run(warmUpMsOf(world.config));
+  const { writer } = world.pair("east").disks;
+  const real = writer.read(8).subarray(0, sectorBytes);
+  const record = decodeSector("record", real);
+  for (const [name, change] of Object.entries(strangers)) {
+    const changed = change(record, world.random.fork(name));
+    assert.is(Object.keys(changed).length, 1, name);
+    for (const [field, value] of Object.entries(changed))
+      assert.is.not(value, record[field as keyof typeof record], name);
+  }
+  for (const [name, spoil] of Object.entries(unsound)) {
+    const sector = Buffer.from(real);
+    spoil(sector, world.random.fork(name));
+    assert.is.not(sector.compare(real), 0, name);
+    assert.is(sector.readUInt32LE(crcOffset), crc32c(sector.subarray(0, crcOffset)), name);
+  }
 });
 
 test("no forgery is like what it was made of", () => {

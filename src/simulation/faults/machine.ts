@@ -4,7 +4,7 @@ import { type End, type FaultKind, held } from "../fault.ts";
 import type { Host } from "../host.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { heldBack } from "./agent.ts";
-import { allOf, once, setFor, untilDone } from "./setting.ts";
+import { allOf, once, setFor, untilDone, wholeMs } from "./setting.ts";
 import { hostsTouched, machineTouch, nothing } from "./touch.ts";
 
 /** Down until it is ended; what a watchdog or a crash would boot stays down too. */
@@ -115,6 +115,26 @@ const power: readonly FaultKind[] = [
   },
 ];
 
+/**
+ * Its local disk is replaced while it is off. docs/safety.md counts on that disk (section 9), with
+ * one exception: a witness may come back without its memory (6.9). Of another host the term is found
+ * again on volumes, and the refusal of a damaged memory asks for one thing: that no other site is
+ * active. Where one is, as the power comes back, the host has what it had.
+ */
+function filesLost(world: SimulatedWorld, name: string): End | null {
+  const one = world.host(name);
+  if (!one.machine.isUp) return null;
+  const isWitness = (): boolean =>
+    world.config.sites.some(({ name: site, role }) => site === one.site && role === "witness");
+  const isOtherActive = (): boolean =>
+    [...world.hosts.values()].some(({ site, service }) => site !== one.site && service.runs);
+  const power = powerOff(world, one, "disk replaced");
+  return once(() => {
+    if (isWitness() || !isOtherActive()) one.loseFiles();
+    power();
+  });
+}
+
 const hourMs = 3_600_000;
 
 const clocks: readonly FaultKind[] = [
@@ -179,6 +199,22 @@ const files: readonly FaultKind[] = [
     weight: 2,
     touches: (_world, host) => [{ kind: "files", host }],
     begin: (world, host) => setFor(world.host(host), "storeFault", "hangs"),
+  },
+  {
+    ...base,
+    name: "disk-slow",
+    words: "a host's local disk takes up to a second and a half for each file, and stores it",
+    weight: 4,
+    touches: (_world, host) => [{ kind: "files", host }],
+    begin: (world, host, random) => setFor(world.host(host), "storeMs", wholeMs(random, 20, 1500)),
+  },
+  {
+    ...base,
+    name: "memory-lost",
+    words: "a machine loses its power, and comes back with an empty local disk",
+    weight: 2,
+    touches: (_world, host) => [...machineTouch(host), { kind: "files", host }],
+    begin: filesLost,
   },
 ];
 

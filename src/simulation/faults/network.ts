@@ -2,7 +2,7 @@
 import type { End, FaultKind } from "../fault.ts";
 import type { Manner } from "../network.ts";
 import type { SimulatedWorld } from "../world.ts";
-import { bothWays, parted, waysInto, waysOf, wayTouch } from "./touch.ts";
+import { bothWays, parted, waysFrom, waysInto, waysOf, wayTouch } from "./touch.ts";
 import { floodOf, forgeriesFor, replaysFor } from "./datagrams.ts";
 import { allOf, once, setFor, wholeMs } from "./setting.ts";
 
@@ -72,6 +72,18 @@ const cuts: readonly FaultKind[] = [
     target: "host",
     touches: (world, host) => waysOf(world, world.host(host).site),
     begin: hostCut,
+  },
+  {
+    ...base,
+    name: "host-way-cut",
+    words: "no datagram of one host comes through to the first host of each other site",
+    target: "host",
+    touches: (world, host) => waysFrom(world, world.host(host).site),
+    begin: (world, host) => {
+      const far = world.config.sites.filter(({ name }) => name !== world.host(host).site);
+      const firsts = far.flatMap(({ hosts }) => hosts.slice(0, 1));
+      return allOf(firsts.map(({ name }) => wayCut(world, host, name)));
+    },
   },
 ];
 

@@ -11,7 +11,7 @@ const base = {
 } as const;
 
 /** Longer than any hook may take. */
-const foreverMs = 3_600_000;
+export const foreverMs = 3_600_000;
 
 export const serviceFaults: readonly FaultKind[] = [
   {

@@ -94,24 +94,53 @@ const isBusy = ({ isBeating, state }: Host): boolean =>
 function askInstall(
   world: SimulatedWorld,
   one: Host,
-  what: "install" | "deinstall",
+  what: "install" | "deinstall" | "deinstall-local",
   mirror: string,
+  force = false,
 ): void {
   void one
-    .withAgent((agent) => agent.install(what, mirror, false))
+    .withAgent((agent) => agent.install(what, mirror, force))
     .then((answer) => {
       const { code, message } = answer ?? { code: 69, message: "no agent answers" };
-      world.watch({ kind: "command", host: one.name, text: `${what} ${mirror}`, code, message });
+      const text = `${what} ${mirror}${force ? " --force" : ""}`;
+      world.watch({ kind: "command", host: one.name, text, code, message });
     });
 }
 
 const installAgainMs = 5000;
 
-function deinstalled(world: SimulatedWorld, mirror: string): End | null {
+function deinstalled(world: SimulatedWorld, mirror: string, force: boolean): End | null {
   const writers = world.hostsOf(mirrorOf(world, mirror).writer);
   const one = writers.find((host) => !isBusy(host));
   if (!one || lacking(world, mirror).length > 0) return null;
-  askInstall(world, one, "deinstall", mirror);
+  askInstall(world, one, "deinstall", mirror, force);
+  return installedAgain(world, mirror);
+}
+
+/** By force: at one host alone, of whichever end. */
+function deinstalledHere(world: SimulatedWorld, target: string): End | null {
+  const [host, mirror] = parted(target, ":");
+  const one = world.host(host);
+  if (isBusy(one) || lacking(world, mirror).length > 0 || isLockOf(world, one, mirror)) return null;
+  askInstall(world, one, "deinstall-local", mirror, true);
+  return installedAgain(world, mirror);
+}
+
+/**
+ * Hosts of one site know of one another by what they write on the last mirror of theirs; that it is
+ * refused without --force is all that the product says of it.
+ */
+function isLockOf({ config }: SimulatedWorld, { site }: Host, mirror: string): boolean {
+  const hosts = config.sites.find(({ name }) => name === site)?.hosts ?? [];
+  return mirrorsOf(config, site).includes(mirror) && hosts.length > 1;
+}
+
+const mirrorsOf = ({ mirrors }: SimulatedWorld["config"], site: string): readonly string[] =>
+  mirrors.filter(({ writer }) => writer === site).map(({ name }) => name);
+
+/** At the end; tried until all hosts of both ends have it. */
+function installedAgain(world: SimulatedWorld, mirror: string): End {
+  const writers = world.hostsOf(mirrorOf(world, mirror).writer);
   const key = `installed ${mirror}`;
   return held(world, key, (on) => {
     if (on) return;
@@ -174,6 +203,34 @@ export const switchFaults: readonly FaultKind[] = [
     lasts: true,
     usualSeconds: [5, 60],
     touches: (_world, mirror) => [...mirrorTouch(mirror), ...commandTouch],
-    begin: deinstalled,
+    begin: (world, mirror) => deinstalled(world, mirror, false),
+  },
+  {
+    name: "mirror-removed-force",
+    words: "somebody deinstalls a mirror by force, and installs it again at the end",
+    target: "mirror",
+    weight: 2,
+    lasts: true,
+    usualSeconds: [5, 60],
+    touches: (_world, mirror) => [...mirrorTouch(mirror), ...commandTouch],
+    begin: (world, mirror) => {
+      const [writer] = world.hostsOf(mirrorOf(world, mirror).writer);
+      if (!writer || isLockOf(world, writer, mirror)) return null;
+      return deinstalled(world, mirror, true);
+    },
+  },
+  {
+    name: "mirror-removed-here",
+    words: "somebody deinstalls a mirror at one host alone, and installs it again at the end",
+    target: "volume",
+    weight: 2,
+    lasts: true,
+    usualSeconds: [5, 60],
+    touches: (world, target) => [
+      ...volumeTouch(world, target),
+      ...mirrorTouch(parted(target, ":")[1]),
+      ...commandTouch,
+    ],
+    begin: deinstalledHere,
   },
 ];

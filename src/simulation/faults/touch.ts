@@ -29,6 +29,9 @@ export const waysOf = ({ config }: SimulatedWorld, site: string): Touches =>
 export const waysInto = ({ config }: SimulatedWorld, site: string): Touches =>
   config.sites.filter(({ name }) => name !== site).flatMap(({ name }) => wayTouch(name, site));
 
+export const waysFrom = ({ config }: SimulatedWorld, site: string): Touches =>
+  config.sites.filter(({ name }) => name !== site).flatMap(({ name }) => wayTouch(site, name));
+
 export const hostsTouched = (
   world: SimulatedWorld,
   site: string,

@@ -92,6 +92,23 @@ function swapped(world: SimulatedWorld, host: string, random: Random): End | nul
   return once(allOf([exchange, isFree]));
 }
 
+/** Two of a host's paths lead to each other's volume, from one moment to the next: nothing fails. */
+function remapped(world: SimulatedWorld, host: string, random: Random): End | null {
+  if (isHeld(world, `cables ${host}`)) return null;
+  const ports = [...world.host(host).machine.ports.values()];
+  const first = random.pick(ports);
+  const others = ports.filter(({ disk }) => disk !== first.disk);
+  if (others.length === 0) return null;
+  const second = random.pick(others);
+  const exchange = (): void => {
+    const { disk } = first;
+    first.remap(second.disk);
+    second.remap(disk);
+  };
+  exchange();
+  return once(allOf([exchange, held(world, `cables ${host}`, () => undefined)]));
+}
+
 /** As a restore writes it: the array copies it like anything else that a host writes. */
 function restoredPrimary(disk: Disk, image: ReadonlyMap<number, Buffer>): void {
   for (const block of disk.written()) {
@@ -250,6 +267,15 @@ const failures: readonly FaultKind[] = [
     lasts: true,
     touches: swapTouch,
     begin: swapped,
+  },
+  {
+    name: "volume-remapped",
+    words: "two paths of a host lead to each other's volume of a sudden, and nothing fails",
+    target: "host",
+    weight: 2,
+    lasts: true,
+    touches: swapTouch,
+    begin: remapped,
   },
 ];
 
