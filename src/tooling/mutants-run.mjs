@@ -62,7 +62,8 @@ function answerOf(bundle, tasks, limitMs) {
 
 /** What these searches find in the program with these edits; `fault`: they could not be done. */
 export async function searched(edits, tasks, { scratch, name, limitMs }) {
-  const bundle = path.join(scratch, `${name}.cjs`);
+  // A folder of its own: what is bundled beside it is in use while another one is built.
+  const bundle = path.join(scratch, name, "bundle.cjs");
   try {
     await bundled(edits, bundle);
   } catch (error) {

@@ -1,6 +1,6 @@
 // test-limit-seconds: 180
 /** simulate: what it prints, what it refuses, and that processes come to the same as one. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -197,8 +197,15 @@ test("progress: a line that is rewritten on a terminal, now and then a line else
 
 type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
 
+/** What a test leaves behind when it fails must not keep this process. */
+const children: ChildProcess[] = [];
+test.after(() => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
 function started(...args: readonly string[]) {
   const child = spawn(program, ["simulate", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  children.push(child);
   let out = "";
   let err = "";
   child.stdout.on("data", (data) => {
@@ -213,10 +220,19 @@ function started(...args: readonly string[]) {
   return { child, ended };
 }
 
-/** Pids of the processes that it started. */
-function childrenOf(pid: number): readonly number[] {
+/** Whether that process runs histories; the launcher has short-lived ones of its own. */
+function runsHistories(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("simulate-part");
+  } catch {
+    return false;
+  }
+}
+
+/** Pids of the processes that run its histories. */
+function workersOf(pid: number): readonly number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.split(" ").filter(Boolean).map(Number);
+  return text.split(" ").filter(Boolean).map(Number).filter(runsHistories);
 }
 
 async function until<T>(look: () => T | null | undefined): Promise<T> {
@@ -238,7 +254,7 @@ test("several processes come to the same as one", async () => {
 
 test("interrupted: what was reached so far", async () => {
   const { child, ended } = started(...quick, "--seeds", "100000", "--jobs", "2", "--json");
-  await until(() => childrenOf(child.pid ?? 0)[1]);
+  await until(() => workersOf(child.pid ?? 0)[1]);
   await new Promise((resolve) => setTimeout(resolve, 2000));
   child.kill("SIGINT");
   const { code, out } = await ended;
@@ -248,7 +264,7 @@ test("interrupted: what was reached so far", async () => {
 
 test("a process that dies is told with its seed, and nothing hangs", async () => {
   const { child, ended } = started(...quick, "--seeds", "100000", "--jobs", "2");
-  const victim = await until(() => childrenOf(child.pid ?? 0)[0]);
+  const victim = await until(() => workersOf(child.pid ?? 0)[0]);
   await new Promise((resolve) => setTimeout(resolve, 500));
   process.kill(victim, "SIGKILL");
   const { code, err } = await ended;

@@ -15,13 +15,18 @@ function siblingLimitMs(state: State): number {
   return intervalMs + marginMs + pollMs;
 }
 
-/** Siblings that beat now and say that they are active, or about to be, in our term. */
+/**
+ * Siblings that beat now and say that they are active, or about to be, in our term. A takeover that
+ * stopped half-way is not under way: with no service there, another host may be told to go on.
+ */
 export function busySiblings(state: State): readonly string[] {
   return Object.entries(state.siblings)
-    .filter(([, { role, term, seenMs, advances }]) => {
-      const busy = role === roles.active || role === roles.transitioning;
-      const beats = advances > 0 && state.nowMs - seenMs <= siblingLimitMs(state);
-      return busy && beats && term >= state.term;
+    .filter(([, sibling]) => {
+      const isUnderWay =
+        sibling.role === roles.transitioning &&
+        (takesOver(sibling) || (sibling.flags & recordFlags.quiesced) === 0);
+      const busy = sibling.role === roles.active || isUnderWay;
+      return busy && isFresh(state, sibling) && sibling.term >= state.term;
     })
     .map(([name]) => name);
 }
@@ -66,6 +71,9 @@ export function seeSibling(before: State, input: Extract<Input, { kind: "sibling
   if (record.hostName === before.config.self.host) {
     return learnTerm(seeEpoch(before, record.lockEpoch), record.term, record.hostName);
   }
+  const host = ownSite(before.config).hosts.find(({ slot }) => slot === record.slot);
+  // Another host than the configured one: its term counts, and nothing else that it says.
+  if (host?.name !== record.hostName) return learnTerm(before, record.term, record.hostName);
   const was = before.siblings[record.hostName];
   const advanced = !was || comparePositions(record, was.at) > 0;
   if (!advanced) return learnTerm(before, record.term, record.hostName);

@@ -4,6 +4,9 @@
  * what it knows of a host never goes back: not its newest word, nor its position on any path, within
  * one run of the observer, but for the one step back that a mirror tolerates and that moves nothing.
  *
+ * A record under a key that is held, of a host that nobody has configured there, is none of these: of
+ * it only the term counts (section 7), which checker terms looks at.
+ *
  * All that agents publish is kept as they decided it, before anything carries it.
  */
 import { decodeSector } from "../../core/sector/codec.ts";
@@ -143,6 +146,8 @@ class Belief extends Judge {
     const found = mirrorFound(this.volumes, path, record.volumeId);
     const volume = path === networkName ? undefined : this.volumes.get(found);
     const sender = this.world.hosts.get(record.hostName);
+    // Nobody's, though it is signed: the core believes no more of it than its term.
+    if (!sender || sender.selfHost.slot !== record.slot) return;
     const wrong =
       this.published(record.hostName, found, host, record) ??
       (record.clusterId === this.clusterId
@@ -159,10 +164,7 @@ class Belief extends Judge {
         : null) ??
       (slot !== null && record.slot !== slot
         ? `a record of the slot ${record.slot} in slot ${slot}`
-        : null) ??
-      (sender?.selfHost.slot === record.slot
-        ? null
-        : `a record of ${record.hostName} in slot ${record.slot}`);
+        : null);
     if (wrong !== null) this.report(`${host} believes ${wrong}`);
   }
 

@@ -7,7 +7,8 @@
  * What it writes says where it stands; and a record goes over the older one of its two copies
  * (section 2), so that the last good one is never at risk. That last rule is looked at where nothing
  * meddled with this host's way to the volume since it last wrote there undisturbed, for a write that
- * was lost leaves another copy than its writer thinks.
+ * was lost leaves another copy than its writer thinks; and of records under keys that this host holds,
+ * for it knows no others.
  *
  * The places are those of the superblock that the volume was set up with. Swapped cables are looked
  * at by the host's own idea of the path: a write that was on its way is the cable's fault.
@@ -151,6 +152,8 @@ class Writes extends Judge {
     ];
     const sinceMs = Math.min(own.atMs, other.atMs);
     if (!this.faults.isQuiet(touches, sinceMs, nowMs)) return;
+    const { keyIds } = this.world.host(host);
+    if (!keyIds.includes(own.record.keyId) || !keyIds.includes(other.record.keyId)) return;
     this.count("record over the older copy");
     if (comparePositions(own.record, other.record) > 0) {
       this.report(`${host} writes over the newer of its two records on ${disk.name}`);

@@ -1,7 +1,6 @@
 /** Faults of an agent's process, and what its unit does with it. */
 import { type End, type FaultKind, held } from "../fault.ts";
 import type { Host } from "../host.ts";
-import type { Random } from "../random.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { allOf, once, repeated, setFor, wholeMs } from "./setting.ts";
 import { hostTouch } from "./touch.ts";
@@ -35,17 +34,19 @@ const base = {
 /** Nobody else holds it. */
 const wrongKeyId = 0x0badcafe;
 
-/** Its key file is another one; it is begun anew with that, and once more at the end. */
-function wrongKey(world: SimulatedWorld, name: string, random: Random): End | null {
+/**
+ * Its key file is another one; it is begun anew with that, and once more at the end. One that has both
+ * keys and loses the one it signed with could not read its own slot: docs/keys.md keeps both until
+ * nothing is left under the old one.
+ */
+function wrongKey(world: SimulatedWorld, name: string): End | null {
   const one = world.host(name);
   if (!one.agent) return null;
-  // At times the new key of a rotation that was begun at the wrong end: it reads all, and is not read.
-  const keyIds = random.chance(0.5) ? [wrongKeyId] : [wrongKeyId, ...one.keyIds];
   const begunAnew = (): void => {
     one.kill("another key");
     if (!one.isHeldBack) one.startAgent();
   };
-  const unset = setFor(one, "keyIds", keyIds);
+  const unset = setFor(one, "keyIds", [wrongKeyId]);
   begunAnew();
   return once(() => {
     unset();

@@ -173,15 +173,24 @@ const readFailed = (scene: Scene, host: string, name = "east"): boolean =>
     .inputs(host, "mirror-read")
     .some(({ mirror, read }) => mirror === name && read.kind !== "good");
 /** Whatever they are wrong in: each is refused for just that. */
-const allRejected = (scene: Scene): boolean =>
+const allRejected = (scene: Scene, ...others: readonly string[]): boolean =>
   [
     "foreign-cluster",
     "foreign-volume",
     "misplaced",
-    "wrong-site",
     "forged",
     "reserved-not-zero",
+    ...others,
   ].every((reason) => scene.rejected(reason));
+/** A slot's newest record there is older than one that stood there before. */
+const wentBack = (scene: Scene, disk: string): boolean => {
+  const serials = scene.seen.flatMap((each) =>
+    each.kind === "write" && each.write.disk.name === disk && each.write.block === 8
+      ? [decodeSector("record", each.write.bytes.subarray(0, sectorBytes)).serial]
+      : [],
+  );
+  return serials.some((serial, index) => index > 0 && serial + 2n < (serials[index - 1] ?? 0n));
+};
 const told = (scene: Scene, ev: string, text: string): boolean =>
   scene.told.some(
     (event) =>
@@ -249,11 +258,11 @@ const rows: readonly Row[] = [
   row("volume-remapped", "pair", "tokyo-1", (scene) =>
     scene.lastedMs > 5000 && readFailed(scene, "tokyo-1", "west") && [...scene.host("tokyo-1").machine.ports].some(([path, port]) =>
       !path.includes(port.disk.name.replace(" ", "-")))),
-  row("strangers-pvol", "pair", "east", allRejected),
-  row("strangers-svol", "pair", "east", allRejected),
-  row("strangers-datagrams", "pair", "osaka-1", (scene) => allRejected(scene) && scene.rejected("wrong-host")),
+  row("strangers-pvol", "pair", "east", (scene) => allRejected(scene, "wrong-site")),
+  row("strangers-svol", "pair", "east", (scene) => allRejected(scene, "wrong-site")),
+  row("strangers-datagrams", "pair", "osaka-1", (scene) => allRejected(scene, "wrong-host")),
   row("old-blocks-pvol", "pair", "east", (scene) => scene.landed("east pvol", null) > 2 && scene.landed("east svol", null) > 2),
-  row("old-blocks-svol", "pair", "east", (scene) => scene.rejected("regression")),
+  row("old-blocks-svol", "pair", "east", (scene) => scene.lastedMs > 5000 && wentBack(scene, "east svol")),
   row("replay-at-start", "pair", "osaka-1", (scene) =>
     scene.did("agent", "osaka-1", "killed") && scene.did("agent", "osaka-1", "begins") && scene.rejected("replayed")),
   // Network
@@ -473,7 +482,7 @@ test("a witness comes back without its memory, and so does a host while no other
     assert.ok(await scene.until(60_000, () => scene.host(name).isBeating));
     await world.run(2000);
     // Both are found again on its volume; a witness has none.
-    if (setup === "pair") assert.is(scene.host(name).memory.term, term, name);
+    if (setup === "pair") assert.ok((scene.host(name).memory.term ?? 0n) >= (term ?? 0n), name);
     if (setup === "pair") assert.ok(scene.host(name).memory.incarnation > incarnation, name);
   }
 });
