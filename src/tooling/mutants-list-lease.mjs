@@ -153,17 +153,4 @@ export const leaseMutants = [
     setups: ["pair"],
     faults: ["sites-cut", "power-cut"],
   },
-  {
-    name: "started under the term of another site",
-    breaks: "the owner of the highest term alone may be active",
-    edits: [
-      edit(
-        "core/decision.ts",
-        'case "starting":\n      if (!ownsTerm) return stopped;',
-        'case "starting":',
-      ),
-    ],
-    setups: ["pair-operator"],
-    faults: ["takeover-lost"],
-  },
 ];

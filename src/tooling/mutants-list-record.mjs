@@ -52,6 +52,6 @@ export const shellMutants = [
     breaks: "a write goes over the older of the two copies",
     edits: [edit("agent/pvol.ts", "const copy = this.older;", "const copy = other(this.older);")],
     setups: ["pair"],
-    faults: ["agent-kill"],
+    faults: ["agent-leave"],
   },
 ];

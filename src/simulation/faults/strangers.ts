@@ -58,23 +58,30 @@ export const unsound: Readonly<Record<string, (sector: Buffer, random: Random) =
   },
 };
 
-const isRecord = (bytes: Buffer): boolean =>
-  bytes.toString("latin1", 0, magics.record.length) === magics.record;
+const isOf = (kind: "record" | "echo", bytes: Buffer): boolean =>
+  bytes.toString("latin1", 0, magics[kind].length) === magics[kind];
 
-/** Later than the real one, by a beat or by a whole run. */
+/** What was made here: two changes of one record could come to none. */
+const made = new WeakSet<Buffer>();
+
+/** Later than the real one, by a beat or by a whole run; its echoes are of that very record. */
 function strangeRecord(bytes: Buffer, name: string, random: Random): Buffer {
   const strange = Buffer.from(bytes);
   const record = decodeSector("record", strange.subarray(0, sectorBytes));
   const later: Changed = random.chance(0.5)
     ? { serial: record.serial + BigInt(1 + random.below(1000)) }
     : { incarnation: record.incarnation + 1n, serial: 1n };
-  encodeSector(
-    "record",
-    { ...record, ...later, ...strangers[name]?.(record, random) },
-    sealing,
-    strange,
-  );
+  const changed = { ...record, ...later, ...strangers[name]?.(record, random) };
+  encodeSector("record", changed, sealing, strange);
+  const { incarnation, serial, slot, site } = changed;
+  for (let at = sectorBytes; at < strange.length; at += sectorBytes) {
+    const sector = strange.subarray(at, at + sectorBytes);
+    if (!isOf("echo", sector)) continue;
+    const echo = { ...decodeSector("echo", sector), incarnation, serial, slot, site };
+    encodeSector("echo", echo, sealing, sector);
+  }
   unsound[name]?.(strange.subarray(0, sectorBytes), random);
+  made.add(strange);
   return strange;
 }
 
@@ -102,7 +109,7 @@ class Puts {
 }
 
 const recordsOn = (disk: Disk): readonly number[] =>
-  disk.written().filter((block) => isRecord(disk.read(block)));
+  disk.written().filter((block) => isOf("record", disk.read(block)));
 
 type Which = "writer" | "reader";
 
@@ -110,7 +117,7 @@ function strangersOn(world: SimulatedWorld, mirror: string, which: Which, random
   const disk = world.pair(mirror).disks[which];
   const puts = new Puts(disk);
   const stop = repeated(world, () => {
-    const blocks = recordsOn(disk);
+    const blocks = recordsOn(disk).filter((block) => !made.has(disk.read(block)));
     if (blocks.length > 0) {
       const block = random.pick(blocks);
       puts.write(block, strangeRecord(disk.read(block), random.pick(names), random));
@@ -130,7 +137,7 @@ function putOld(disk: Disk, image: ReadonlyMap<number, Block>, puts: Puts, rando
   ]);
   for (const block of blocks.filter(kept)) {
     const old = image.get(block) ?? zeroBlock;
-    if (isRecord(old)) puts.write(block, old);
+    if (isOf("record", old)) puts.write(block, old);
   }
 }
 
