@@ -131,6 +131,6 @@ export const stepMutants = [
       ),
     ],
     setups: ["pair"],
-    faults: ["switchover", "sites-cut"],
+    scenarios: ["term-given-and-cut-off"],
   },
 ];
