@@ -466,6 +466,23 @@ test("a write that hung lands after the death of who gave it", async () => {
   assert.is(scene.host("tokyo-1").agent, null);
 });
 
+test("a slow disk stores, and says so only then", async () => {
+  const scene = new Scene("pair");
+  const { world } = scene;
+  await world.run(warmUpMsOf(world.config));
+  const host = scene.host("osaka-1");
+  const end = kindOf("disk-slow").begin(world, "osaka-1", world.random.fork("fault 3"));
+  const { memory, storeMs } = host;
+  host.kill();
+  host.startAgent();
+  await world.run(storeMs - 5);
+  assert.is(host.memory, memory);
+  assert.not(host.isBeating);
+  assert.ok(await scene.until(2000, () => host.isBeating));
+  assert.is(host.memory.incarnation, memory.incarnation + 1n);
+  end?.();
+});
+
 test("a witness comes back without its memory, and so does a host while no other site is active", async () => {
   for (const [setup, name, isLost] of [
     ["pair-witness", "nagoya-1", true],
