@@ -185,6 +185,8 @@ class Belief extends Judge {
         return;
       case "sibling": {
         this.count("record of a sibling");
+        const sender = this.world.hosts.get(input.record.hostName);
+        if (!sender || sender.selfHost.slot !== input.record.slot) return;
         const wrong = this.published(input.record.hostName, null, host, input.record);
         if (wrong !== null) this.report(`${host} believes, of its own site, ${wrong}`);
         return;
@@ -228,6 +230,18 @@ class Belief extends Judge {
     });
   }
 
+  private knowsSiblings(host: string, { siblings }: State): void {
+    for (const [name, { at }] of Object.entries(siblings)) {
+      const isOfSite = this.world.hosts.get(name)?.site === this.world.host(host).site;
+      if (!isOfSite) this.report(`${host} takes ${name} for a host of its site`);
+      else if (this.registry.find(name, at) === "never") {
+        this.report(
+          `${host} saw its sibling ${name} ${at.incarnation}/${at.serial}, which was never published`,
+        );
+      }
+    }
+  }
+
   watch(watched: Watched): void {
     if (watched.kind !== "step") return;
     const { host, before, after, actions } = watched;
@@ -235,6 +249,7 @@ class Belief extends Judge {
       if (action.kind === "publish") this.registry.add(host, action);
     }
     this.took(watched);
+    if (before.siblings !== after.siblings) this.knowsSiblings(host, after);
     if (before.peers !== after.peers && before.config === after.config)
       this.knows(host, before, after);
   }

@@ -175,7 +175,13 @@ class Order extends Judge {
           `the service of ${name} begins in the term ${term}, which is on no volume of its site`,
         );
     }
-    for (const group of this.dataGroups) {
+    // Whose disk was lost does not know that its takeover stopped half-way (docs/safety.md 8).
+    const kept = this.faults.isQuiet(
+      [{ kind: "files", host: name }],
+      this.raisedMs.get(term) ?? 0,
+      nowMs,
+    );
+    for (const group of kept ? this.dataGroups : []) {
       this.count("service begins with data");
       const end = group.writer === site ? "writer" : "reader";
       if (!this.world.pair(group.name).isWritable(end))

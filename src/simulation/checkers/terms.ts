@@ -35,7 +35,10 @@ class Terms extends Judge {
 
   private readonly runs = new Map<string, Run>();
 
-  private readonly memories = new Map<string, { readonly memory: object; readonly term: bigint }>();
+  private readonly memories = new Map<
+    string,
+    { readonly memory: object; readonly term: bigint; readonly atMs: number }
+  >();
 
   /** By volume and host: the newest record that landed. */
   private readonly records = new Map<string, Position & { readonly term: bigint }>();
@@ -110,14 +113,14 @@ class Terms extends Judge {
     });
   }
 
-  private remembers(host: string): void {
+  private remembers(host: string, nowMs: number): void {
     const { memory } = this.world.host(host);
     const known = this.memories.get(host);
     if (known?.memory === memory) return;
     const term = memory.term ?? 0n;
-    this.memories.set(host, { memory, term });
+    this.memories.set(host, { memory, term, atMs: nowMs });
     if (!known) return;
-    if (term < known.term) {
+    if (term < known.term && this.areFilesQuiet(host, known.atMs, nowMs)) {
       this.report(`${host} stores the term ${term} over ${known.term}`);
     }
     if (term !== 0n && !this.born.has(term))
@@ -145,7 +148,7 @@ class Terms extends Judge {
     if (watched.kind === "write") return this.wrote(watched);
     if (watched.kind !== "step") return;
     this.steps(watched, nowMs);
-    this.remembers(watched.host);
+    this.remembers(watched.host, nowMs);
   }
 }
 

@@ -3,7 +3,7 @@ import { type End, type FaultKind, held } from "../fault.ts";
 import type { Host } from "../host.ts";
 import type { SimulatedWorld } from "../world.ts";
 import { allOf, once, repeated, setFor, wholeMs } from "./setting.ts";
-import { hostTouch } from "./touch.ts";
+import { hostTouch, waysOf } from "./touch.ts";
 
 /** Not begun again by its unit before it is ended. */
 export function heldBack(world: SimulatedWorld, one: Host): End {
@@ -130,6 +130,8 @@ export const agentFaults: readonly FaultKind[] = [
     name: "wrong-key",
     words: "an agent is begun anew with another key, and with its own one at the end",
     weight: 1,
+    // What it is sent it cannot believe, and what it sends nobody can.
+    touches: (world, name) => [...hostTouch(name), ...waysOf(world, world.host(name).site)],
     begin: wrongKey,
   },
 ];
