@@ -36,7 +36,7 @@ const wrongKeyId = 0x0badcafe;
 
 /**
  * Its key file is another one; it is begun anew with that, and once more at the end. One that has both
- * keys and loses the one it signed with could not read its own slot: docs/keys.md keeps both until
+ * keys and loses the one it signed with could not read its own slot: docs/tuning.md keeps both until
  * nothing is left under the old one.
  */
 function wrongKey(world: SimulatedWorld, name: string): End | null {

@@ -3,6 +3,7 @@ import { isLeased } from "../../core/base/config.ts";
 import type { Input } from "../../core/step/state.ts";
 import type { Host } from "../host.ts";
 import type { SimulatedWorld } from "../world.ts";
+import { untilDone } from "./setting.ts";
 
 /** Then nobody waits any longer; longer than any lease of the set-ups, with all steps after it. */
 const patienceMs = 240_000;
@@ -24,7 +25,13 @@ export function ask(
     world.watch({ kind: "command", host: one.name, text, ...asked });
     onAnswer(asked);
   };
+  const { agent } = one;
   void one.ask(input).then(over);
+  // Whoever waits at its control socket sees it closed.
+  untilDone(world, () => {
+    if (!isOver && one.agent !== agent) over({ code: 69, message: "the agent ended" });
+    return isOver;
+  });
   world.time.after(patienceMs, () => over({ code: null, message: "nobody answered" }));
 }
 

@@ -116,7 +116,7 @@ const power: readonly FaultKind[] = [
 ];
 
 /**
- * Its local disk is replaced while it is off. docs/safety.md counts on that disk (section 9), with
+ * Its local disk is replaced while it is off. docs/safety.md counts on that disk (section 8), with
  * one exception: a witness may come back without its memory (6.9). Of another host the term is found
  * again on volumes, and the refusal of a damaged memory asks for one thing: that no other site is
  * active. Where one is, as the power comes back, the host has what it had.
