@@ -63,13 +63,16 @@ function placeInHistory(state: State, record: HeartbeatRecord): Rejection | null
   return newest && comparePositions(record, newest) <= 0 ? "replayed" : null;
 }
 
+/** What is said with a last record on a path. */
+const lastWords = new Set<number>([states.leaving, states.disabled, states.handover]);
+
 /** A farewell is sent more than once, for it may be lost: hearing it again is no replay. */
 function isFarewellAgain(
   state: State,
   records: readonly Received[],
   record: HeartbeatRecord,
 ): boolean {
-  if (record.state !== states.leaving && record.state !== states.disabled) return false;
+  if (!lastWords.has(record.state)) return false;
   const isIt = (other: Position | undefined): boolean =>
     other !== undefined && comparePositions(other, record) === 0;
   const peer = state.peers.find((p) => p.siteId === record.site && p.host.slot === record.slot);

@@ -298,6 +298,9 @@ export class Host {
     if (!ready.devicesFiled) void disk.storeDevices(life, ready.devices);
     if (!life.isAlive) return null;
     this.tellAgent("begins");
+    const { role, term } = begun;
+    const who = { host: this.name, site: this.site, role, term, incarnation };
+    this.tell({ level: "notice", ev: "start", fields: { ...who, engine: "simulated" } });
     const world = this.agentWorld(life, timers, ready, clocks, files);
     this.agent = new Agent(begun, ready, world, ready.memory.switches);
     return null;

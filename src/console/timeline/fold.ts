@@ -166,7 +166,7 @@ export class Fold {
     }
     let signMs = Math.max(host.lastMs, beats[low - 1] ?? host.lastMs);
     for (const { host: name, fromMs, toMs } of this.agents) {
-      if (plain(name) === host.name && fromMs <= beforeMs)
+      if (plain(name) === host.name && fromMs < beforeMs)
         signMs = Math.max(signMs, toMs ?? beforeMs);
     }
     return Math.min(beforeMs, signMs);

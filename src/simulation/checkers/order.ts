@@ -167,6 +167,8 @@ class Order extends Judge {
     if (
       this.raisedBy.get(term) === name &&
       state.takeover !== null &&
+      // Where it writes to none, and has no siblings, nobody else need learn of it.
+      this.mirrors.some((mirror) => mirror.writer === site && state.paths[mirror.name]?.enabled) &&
       this.wroteWell(name, fromMs, nowMs)
     ) {
       this.count("service begins in a term that was taken");
