@@ -253,7 +253,9 @@ export function givenTermStored(
   input: Extract<Input, { kind: "term-stored" }>,
 ): Step {
   const { handover } = state;
-  if (handover?.phase !== "storing" || input.durable.term !== handover.term) return nothing(state);
+  const { durable } = input;
+  const isMeant = durable.term === handover?.term && durable.givenSite !== 0;
+  if (handover?.phase !== "storing" || !isMeant) return nothing(state);
   if (!input.ok)
     return abort(state, exitCodes.cannotCreate, "the term could not be stored on the local disk");
   const { to, term } = handover;

@@ -606,4 +606,27 @@ test("hook ends and late confirmations that nobody waits for change nothing", ()
   assert.is(osaka.state.term, before.term);
 });
 
+test("the same term, stored for another reason, is not taken for the takeover's own store", () => {
+  const world = new World({ takeoverHook: true });
+  world.run(8000);
+  world.kill("tokyo-1", "tokyo-2");
+  world.run(20_000);
+  const osaka = world.agent("osaka-1");
+  world.input("osaka-1", { kind: "takeover", id: 77, force: false } as never);
+  const { takeover, term } = osaka.state;
+  assert.is(takeover?.phase, "storing");
+  const durable = {
+    term: takeover?.term ?? 0n, halfDone: false, serving: false, grantedTerm: 0n, grantedSite: 0,
+    givenSite: 0, blank: false,
+  }; // biome-ignore format: one list
+  world.input("osaka-1", { kind: "term-stored", durable, ok: true } as never);
+  assert.equal([osaka.state.takeover?.phase, osaka.state.term], ["storing", term]);
+  world.input("osaka-1", {
+    kind: "term-stored",
+    durable: { ...durable, halfDone: true },
+    ok: true,
+  } as never);
+  assert.is(osaka.state.takeover?.phase, "publishing");
+});
+
 test.run();

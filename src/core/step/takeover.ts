@@ -60,7 +60,10 @@ export function storeTakenTerm(state: State): Step {
 
 export function termStored(state: State, input: Extract<Input, { kind: "term-stored" }>): Step {
   const { takeover } = state;
-  if (takeover?.phase !== "storing" || input.durable.term !== takeover.term) return nothing(state);
+  const { durable } = input;
+  // The same term may be stored for another reason just then: only with `halfDone` is it this one.
+  const isMeant = durable.term === takeover?.term && durable.halfDone;
+  if (takeover?.phase !== "storing" || !isMeant) return nothing(state);
   if (!input.ok) {
     const message =
       "the term could not be stored on the local disk: not taken over; make room and run it again";
