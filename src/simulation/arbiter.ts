@@ -15,7 +15,8 @@ export function simulatedArbiter(
   isOff: (site: string) => boolean,
 ): (asker: Asker) => AgentWorld["arbiter"] {
   let holder: string | null = null;
-  return ({ nowMs, after }) => (own, onInput) =>
+  return ({ nowMs, after }) =>
+    (own, onInput) =>
     ({ op, term, peer }) => {
       const { site } = own.self;
       after(answerMs, () => {

@@ -57,7 +57,8 @@ export function randomOf(seed: number): Random {
     chance: (probability) => next() < probability,
     pick: <T>(from: readonly T[]): T => from[below(from.length)] as T,
     around: (mean) => mean * exponential(),
-    bits64: () => (BigInt(Math.floor(next() * 4_294_967_296)) << 32n) | BigInt(below(4_294_967_296)),
+    bits64: () =>
+      (BigInt(Math.floor(next() * 4_294_967_296)) << 32n) | BigInt(below(4_294_967_296)),
     fork: (name) => randomOf(hashOf(name, seed)),
   };
 }

@@ -7,8 +7,8 @@
  *   receipts  no record tells of a command given, or done, that is not in the file
  *   removal   whoever commanded a removal takes the mirror out of its file only once a host of the
  *             reading end has, and every host there that surely beats and is heard
- *   end       once all faults are over, every enabled mirror is installed at every host of both its
- *             ends, and no command is open
+ *   end       once all faults are over, and what was stopped half-way was commanded again, every
+ *             enabled mirror is installed at every host of both its ends, and no command is open
  *
  * What is in the file is what the shell said it had stored, not what an agent takes for stored.
  */
@@ -37,6 +37,9 @@ class Installed extends Judge {
   /** By host: what its file says. */
   private readonly filed = new Map<string, Devices>();
 
+  /** Installed once more where it is: its file has it registered first, and it goes on meanwhile. */
+  private readonly again = new Set<string>();
+
   /** Those of which a step was seen since their last start. */
   private readonly begun = new Set<string>();
 
@@ -50,9 +53,13 @@ class Installed extends Judge {
     this.filed.set(host, devices);
     for (const { name } of this.world.config.mirrors) {
       const now = stateIn(devices, name);
-      if (!was || stateIn(was, name) === now) continue;
-      if (now === "draining") this.drainingMs.set(`${host} ${name}`, nowMs);
-      else if (now === "removed") this.removedMs.set(`${host} ${name}`, nowMs);
+      const before = was ? stateIn(was, name) : now;
+      if (before === now) continue;
+      const key = `${host} ${name}`;
+      if (before === "enabled" && now === "registered") this.again.add(key);
+      else this.again.delete(key);
+      if (now === "draining") this.drainingMs.set(key, nowMs);
+      else if (now === "removed") this.removedMs.set(key, nowMs);
     }
   }
 
@@ -60,7 +67,8 @@ class Installed extends Judge {
     for (const path of paths) {
       if (path === networkName) continue;
       const state = stateIn(filed, path);
-      if (state === "enabled" || state === "draining") continue;
+      if (state === "enabled" || state === "draining" || this.again.has(`${host} ${path}`))
+        continue;
       this.report(`${host} beats on ${path}, which is ${state} in its file`);
     }
     if (body.commandDone > filed.commandDone)
@@ -73,7 +81,7 @@ class Installed extends Judge {
     for (const { name, reader } of this.world.config.mirrors) {
       if (reader !== this.world.host(host).site || !after.paths[name]?.enabled) continue;
       const state = stateIn(filed, name);
-      if (state !== "enabled")
+      if (state !== "enabled" && !this.again.has(`${host} ${name}`))
         this.report(`${host} watches ${name}, which is ${state} in its file`);
     }
   }
@@ -142,23 +150,45 @@ class Installed extends Judge {
     this.peace.watch(watched, nowMs);
     this.beats.watch(watched, nowMs);
     // What it has on its disk it takes up as it begins.
-    if (watched.kind === "agent" && watched.what === "begins") this.begun.delete(watched.host);
-    else if (watched.kind === "step") this.stepped(watched, nowMs);
+    if (watched.kind === "step") return this.stepped(watched, nowMs);
+    if (watched.kind !== "agent" || watched.what !== "begins") return;
+    this.begun.delete(watched.host);
+    for (const { name } of this.world.config.mirrors) this.again.delete(`${watched.host} ${name}`);
+  }
+
+  /** Where a mirror is not enabled at a host that has to have it: the mirror, host and state. */
+  private lacking(): readonly { readonly mirror: string; readonly host: string; now: string }[] {
+    return this.world.config.mirrors
+      .filter(({ enabled }) => enabled)
+      .flatMap(({ name: mirror, writer, reader }) =>
+        [...this.world.hostsOf(writer), ...this.world.hostsOf(reader)].flatMap((one) => {
+          const now = one.state === null ? "enabled" : stateIn(one.state.devices, mirror);
+          return now === "enabled" ? [] : [{ mirror, host: one.name, now }];
+        }),
+      );
+  }
+
+  /** A command that gave way to another one, or was stopped half-way, is to be run again. */
+  mend(): boolean {
+    const [first] = this.lacking();
+    const { writer } = this.world.config.mirrors.find(({ name }) => name === first?.mirror) ?? {};
+    const free = this.world.hostsOf(writer ?? "").find((one) => one.state?.installation === null);
+    if (!first || !free) return false;
+    this.count("command given again");
+    void free
+      .withAgent((agent) => agent.install("install", first.mirror, false))
+      .then((answer) => {
+        const { code = null, message = "" } = answer ?? {};
+        const text = `install ${first.mirror}`;
+        this.world.watch({ kind: "command", host: free.name, text, code, message });
+      });
+    return true;
   }
 
   end(): void {
     this.count("end looked at");
-    for (const { name, reader, writer, enabled } of this.world.config.mirrors) {
-      if (!enabled) continue;
-      for (const { name: host, state } of [
-        ...this.world.hostsOf(writer),
-        ...this.world.hostsOf(reader),
-      ]) {
-        if (state === null) continue;
-        const now = stateIn(state.devices, name);
-        if (now !== "enabled") this.report(`${name} is ${now} at ${host}, after all faults`);
-      }
-    }
+    for (const { mirror, host, now } of this.lacking())
+      this.report(`${mirror} is ${now} at ${host}, after all faults`);
     for (const { name, state } of this.world.hosts.values()) {
       const open = state?.devices.command ?? state?.installation?.command ?? null;
       if (open) this.report(`${name} is still at ${open.kind} ${open.mirror}, after all faults`);

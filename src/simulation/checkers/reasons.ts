@@ -47,7 +47,9 @@ export const leftBy: Readonly<Record<string, Leaves>> = {
   flood: { on: "network", reasons: ["short", "long", "not-a-record"] },
 };
 
-const looked: ReadonlySet<string> = new Set(Object.values(leftBy).flatMap(({ reasons }) => reasons));
+const looked: ReadonlySet<string> = new Set(
+  Object.values(leftBy).flatMap(({ reasons }) => reasons),
+);
 
 function isOn({ on }: Leaves, path: string, target: string): boolean {
   if (on === "all") return true;
