@@ -153,4 +153,54 @@ export const leaseMutants = [
     setups: ["pair"],
     faults: ["sites-cut", "power-cut"],
   },
+  {
+    name: "watchdog counted once",
+    breaks: "an owner may stall between its check and the feeding",
+    edits: [
+      edit("core/base/lease-timing.ts", "(leaseMs + 2 * watchdogMs)", "(leaseMs + watchdogMs)"),
+    ],
+    setups: ["pair"],
+    faults: ["stop-fails", "feed-stall-last", "sites-cut", "clock-drift"],
+  },
+  {
+    name: "echo while closing",
+    breaks: "who has decided to take over grants nothing",
+    edits: [
+      edit(
+        standby,
+        "|| !state.selfEnabled || state.takeover) return false;",
+        "|| !state.selfEnabled) return false;",
+      ),
+      edit(
+        standby,
+        '!state.beacon && state.role === "standby" && lockHeld(state)',
+        "!state.beacon && lockHeld(state)",
+      ),
+      edit(lease, "    !closing &&\n", ""),
+    ],
+    setups: ["pair"],
+    faults: ["sites-cut", "way-cut", "link-cut", "disk-slow"],
+  },
+  {
+    name: "forgetful witness",
+    breaks: "a witness without its memory does nothing before it is armed again",
+    edits: [
+      edit(
+        "core/step/begin.ts",
+        'role === "witness" && (setup.blank ?? setup.term === null)',
+        'role === "witness" && false',
+      ),
+    ],
+    setups: ["pair-witness"],
+    faults: ["memory-lost", "sites-cut", "way-cut", "witness-lost"],
+  },
+  {
+    name: "an old grant of the witness used",
+    breaks: "a grant is of use only while it is asked for",
+    edits: [
+      edit(standby, "    echo.serial >= state.waiting.claimSerial;", "    echo.serial >= 0n;"),
+    ],
+    setups: ["pair-witness"],
+    faults: ["sites-cut", "way-cut", "link-cut"],
+  },
 ];

@@ -135,19 +135,22 @@ function heed(before: State, state: State): Step {
 }
 
 /**
- * Peers that remember a higher incarnation of ours take all that we send for a replay: our own
- * memory was lost, so we go on above it. Only after a start: later on it would be another host
- * that uses our name.
+ * Peers that remember a higher incarnation of ours, or in this one a serial that we have not come to,
+ * take all that we send for a replay: our own memory was lost, so we go on above it. Only after a
+ * start: later on it would be another host that uses our name.
  */
 function raiseIncarnation(state: State): Step {
   const { incarnation } = state;
   const beginning = state.nowMs - state.startedMs < 2 * unjudgedLimitMs(state.config.timing);
   if (!beginning) return only(state);
-  const highest = state.peers.reduce(
-    (most, { echo }) => (echo && echo.incarnation > most ? echo.incarnation : most),
-    incarnation,
-  );
-  if (highest === incarnation) return only(state);
+  let highest = incarnation;
+  let isUsed = false;
+  for (const { echo } of state.peers) {
+    if (!echo || echo.incarnation < highest) continue;
+    isUsed = isUsed || echo.incarnation > incarnation || echo.serial > state.serial;
+    highest = echo.incarnation;
+  }
+  if (!isUsed) return only(state);
   const next = highest + 1n;
   const fields = { incarnation: next, was: incarnation, reason: "peers remember a higher one" };
   const isWitness = ownSite(state.config).role === "witness";

@@ -199,4 +199,17 @@ test("Witness: production that starts anew may begin by its grant alone", () => 
   noBreach(scene);
 });
 
+test("a witness that lost its memory in its first run is not taken for a replay of itself", () => {
+  const { world } = leased(witnessed);
+  world.run(30_000);
+  world.kill("nagoya-1");
+  world.run(20_000);
+  world.start("nagoya-1", { blank: true, bootId: "b0070000-0000-4000-8000-000000000002" });
+  world.run(20_000);
+  for (const host of ["tokyo-1", "osaka-1"]) {
+    assert.is(world.agent(host).row("nagoya-1"), "1", host);
+  }
+  assert.is(world.agent("nagoya-1").state.incarnation, 2n);
+});
+
 test.run();

@@ -151,12 +151,14 @@ class Order extends Judge {
     this.count("service begins");
     if (state === null) return this.report(`the service of ${name} begins without its agent`);
     const term = memory.term ?? 0n;
-    if (ownerOf(term) !== this.siteIds.get(site)) {
+    // Without a lease a disk that is full, or was lost, keeps nobody from serving in the first term.
+    const wasLost = memory.term === null && state.config.policy === "operator";
+    if (ownerOf(term) !== this.siteIds.get(site) && !wasLost) {
       return this.report(
         `the service of ${name} begins, and its disk says the term ${term}, of another site`,
       );
     }
-    if (term !== state.term)
+    if (term !== state.term && !wasLost)
       this.report(
         `the service of ${name} begins in the term ${state.term}, and ${term} is on its disk`,
       );
