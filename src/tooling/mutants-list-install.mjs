@@ -3,7 +3,7 @@ import { edit } from "./mutants-search.mjs";
 
 const install = "core/step/install.ts";
 const follow = "core/step/install-follow.ts";
-const removals = ["mirror-removed", "mirror-removed-force", "agent-kill", "way-cut"];
+const removals = ["mirror-removed", "mirror-removed-force", "agent-kill"];
 
 export const installMutants = [
   {
@@ -12,7 +12,7 @@ export const installMutants = [
     edits: [
       edit(follow, "if (!readerDone || !allLiving) return", "if (!allLiving && false) return"),
     ],
-    setups: ["pair-two-mirrors", "four"],
+    setups: ["pair-two-mirrors"],
     faults: removals,
   },
   {
@@ -25,7 +25,7 @@ export const installMutants = [
         'put("enabled");\n      return { ...(isGiven ? { ...given, command: null } : done), registrations };',
       ),
     ],
-    setups: ["pair-two-mirrors", "four"],
+    setups: ["pair-two-mirrors"],
     faults: removals,
   },
   {
@@ -38,7 +38,7 @@ export const installMutants = [
         'const early = installation.phase === "enabling";\n      const calm = follows ? drained(state, installation) : early ? switchPath(state, installation.command.mirror, true) : state;',
       ),
     ],
-    setups: ["pair-two-mirrors", "four"],
+    setups: ["pair-two-mirrors"],
     faults: removals,
   },
   {
@@ -51,7 +51,7 @@ export const installMutants = [
         "state: { ...calm, devices: { ...calm.devices, command: storing.command, commandDone: storing.commandDone }, storing, installation: {",
       ),
     ],
-    setups: ["pair-two-mirrors", "four"],
+    setups: ["pair-two-mirrors"],
     faults: [...removals, "disk-slow", "disk-hung"],
   },
 ];

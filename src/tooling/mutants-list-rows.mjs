@@ -27,11 +27,17 @@ export const rowMutants = [
     faults: ["sites-cut", "agent-stall", "io-slow", "read-error"],
   },
   {
-    name: "row 6 passed over",
+    name: "row 6 eligible",
     breaks: "what cannot be read here is no silence",
-    edits: [edit(verdict, "noNetwork(e) && unreadable(e)", "noNetwork(e) && e.mirror === null")],
+    edits: [
+      edit(
+        verdict,
+        'when: (e) => noNetwork(e) && unreadable(e),\n    action: always("hold"),',
+        'when: (e) => noNetwork(e) && unreadable(e),\n    action: always("eligible"),',
+      ),
+    ],
     setups: ["pair", "pair-no-network"],
-    faults: ["read-error", "sites-cut", "way-cut"],
+    faults: ["write-torn", "bit-flip", "strangers-svol", "way-cut"],
   },
   {
     name: "row 7: pair state ignored",
@@ -96,13 +102,6 @@ export const rowMutants = [
     faults: ["mirror-off", "mirror-removed", "way-cut", "power-cut"],
   },
   {
-    name: "old pair states believed",
-    breaks: "an answer that is older than its limit is none",
-    edits: [edit(judge, "!view || isPairOld(state, mirror)", "!view")],
-    setups: ["pair"],
-    faults: ["array-silent", "sites-cut", "pair-split"],
-  },
-  {
     name: "the best of several mirrors that are silent",
     breaks: "of several silent mirrors the most cautious row stands",
     edits: [
@@ -121,8 +120,8 @@ export const rowMutants = [
     edits: [
       edit(verdict, 'verdict.action === "eligible" && !all ?', 'verdict.row === "" && !all ?'),
     ],
-    setups: ["four-quorum"],
-    faults: ["power-cut", "sites-cut", "host-cut"],
+    setups: ["four-quorum", "four"],
+    faults: ["switchover"],
   },
   {
     name: "a group's best host speaks for it",

@@ -25,8 +25,8 @@ export const stepMutants = [
     edits: [
       edit(
         takeover,
-        'storing" || input.durable.term !== takeover.term) return nothing(state);\n  if (!input.ok) {',
-        'storing" || input.durable.term !== takeover.term) return nothing(state);\n  if (takeover.term < 0n) {',
+        'storing" || !isMeant) return nothing(state);\n  if (!input.ok) {',
+        'storing" || !isMeant) return nothing(state);\n  if (takeover.term < 0n) {',
       ),
     ],
     setups: ["pair"],
@@ -139,31 +139,5 @@ export const stepMutants = [
     edits: [edit("core/decision.ts", "if (alive.length > 0) {", "if (alive.length > 99) {")],
     setups: ["pair", "pair-operator"],
     faults: ["takeover-living"],
-  },
-  {
-    name: "received before the giver stands by",
-    breaks: "a term that is given is served in once every host of the giver stands by",
-    edits: [
-      edit(
-        "core/step/takeover-begin.ts",
-        "return granted && allStandBy(state) ? go(state)",
-        "return granted ? go(state)",
-      ),
-    ],
-    setups: ["pair", "four"],
-    faults: ["switchover", "sites-cut", "stop-slow"],
-  },
-  {
-    name: "started under the term of another site",
-    breaks: "the owner of the highest term alone may be active",
-    edits: [
-      edit(
-        "core/decision.ts",
-        'case "starting":\n      if (!ownsTerm) return stopped;',
-        'case "starting":',
-      ),
-    ],
-    setups: ["pair-operator"],
-    faults: ["takeover-lost"],
   },
 ];

@@ -107,7 +107,8 @@ class Installed extends Judge {
     const hasRemoved = ({ name }: Host): boolean => {
       const filed = this.filed.get(name);
       if (filed && stateIn(filed, mirror) === "removed") return true;
-      return (this.removedMs.get(`${name} ${mirror}`) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+      const removedMs = this.removedMs.get(`${name} ${mirror}`);
+      return removedMs !== undefined && removedMs >= sinceMs;
     };
     const others = this.world.hostsOf(reader);
     this.count("mirror removed at both ends");

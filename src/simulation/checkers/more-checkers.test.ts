@@ -115,33 +115,30 @@ test("row: a verdict and a group's verdict that are not the table's", async () =
 });
 
 test("row: a verdict that outlives its evidence", async () => {
-  const wrong: Wrong = (world) => {
-    const { agent, state } = world.host("osaka-1");
-    if (!agent || !state) return;
-    const kept = state.peers[0]?.verdict ?? null;
-    const held = (one: State): State => ({
-      ...one,
-      groups: state.groups,
-      peers: one.peers.map((peer) => ({ ...peer, verdict: kept })),
+  const silent = (state: State, laterMs: number): State => ({
+    ...state,
+    nowMs: state.nowMs + laterMs,
+    peers: state.peers.map((peer) => ({
+      ...peer,
+      sightings: Object.fromEntries(
+        Object.entries(peer.sightings).map(([path, one]) => [path, { ...one, status: "stale" }]),
+      ),
+    })),
+  });
+  const read = (laterMs: number): Wrong =>
+    stepping((state) => {
+      const after = silent(state, laterMs);
+      const read = { kind: "failed", endedMs: after.nowMs, failure: "" } as const;
+      return { after, input: { kind: "network-read", nowMs: after.nowMs, read, records: [] } };
     });
-    const { apply } = agent as unknown as { apply: (input: Input) => void };
-    const holding = (input: Input): void => {
-      apply.call(agent, input);
-      if (agent.state) Reflect.set(agent, "current", held(agent.state));
+  const kept =
+    (...timesMs: readonly number[]): Wrong =>
+    (world) => {
+      for (const laterMs of timesMs) read(laterMs)(world);
     };
-    Reflect.set(agent, "apply", holding);
-    // What each step makes of it is not told as a change of its own.
-    const { watch } = world;
-    Reflect.set(world, "watch", (watched: Watched) => {
-      const isHeld = watched.kind === "step" && watched.host === "osaka-1";
-      watch.call(world, isHeld ? { ...watched, after: held(watched.after) } : watched);
-    });
-  };
-  await bites(
-    row,
-    { wrong, steps: [fault("agent-kill", "tokyo-1", wrongMs + 1000, 100_000)] },
-    /keeps row 1 .none. of tokyo-1 for \d+ ms|says row 1/,
-  );
+  await bites(row, { wrong: kept(0, 60_000) }, /keeps row 1 .none. of tokyo-1 for 60000 ms/);
+  const { violations } = await run([row], { wrong: kept(0, 1000) });
+  assert.equal(violations, []);
 });
 
 test("reasons: a reason that nothing gave, and one that a fault did", async () => {
