@@ -1,5 +1,6 @@
 /** One record out on all its paths: as it was decided, with what was seen at that moment. */
 import { siteNamed } from "../core/base/config.ts";
+import { states } from "../core/sector/layout.ts";
 import { echoesFor } from "../core/step/publish.ts";
 import { type Action, networkPath, type State } from "../core/step/state.ts";
 import type { Endpoint } from "../network/endpoint.ts";
@@ -46,7 +47,9 @@ export async function publishRecord(
   const sets = echoSets(state);
   if (endpoint && paths.includes(networkPath)) {
     const to = addressees(state, onlyTo);
-    for (let times = final ? farewellDatagrams : 1; times > 0; times--) {
+    // Whoever goes on says it again with the next beat.
+    const isFarewell = final && body.state !== states.running;
+    for (let times = isFarewell ? farewellDatagrams : 1; times > 0; times--) {
       sendLan(endpoint, to, writer, body, sets, keys);
     }
   }
